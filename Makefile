@@ -1,0 +1,47 @@
+# The course's two commands are `make report` and `make test`; README.md says what is behind each.
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+READY  := $(VENV)/.ready
+
+.PHONY: report test lab train check format lock clean uninstall help
+
+help:
+	@echo "make report     run every notebook and write output/<data set>/report.html"
+	@echo "make test       run the tests"
+	@echo "make lab        open the course in JupyterLab"
+	@echo "make train ARGS='-optim SGD -lr 0.003 -ep 100'   train with your own parameters"
+	@echo "make clean      take away caches and outputs that runs made"
+	@echo "make uninstall  the same, and the environment"
+
+$(READY): requirements.lock
+	@$(PYTHON) setup/install.py $(VENV) requirements.lock
+	@touch $@
+
+report: $(READY)
+	@$(RUN) notebooks/course.py report
+
+test: $(READY)
+	@$(RUN) -m ruff check --quiet . && $(RUN) -m ruff format --quiet --check .
+	@$(RUN) -m pytest
+
+lab: $(READY)
+	@$(RUN) notebooks/course.py lab
+
+train: $(READY)
+	@$(RUN) notebooks/train.py $(ARGS)
+
+check: $(READY)
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
+
+format: $(READY)
+	@$(RUN) -m ruff check --fix . && $(RUN) -m ruff format .
+
+lock:
+	@$(PYTHON) setup/lock.py
+
+clean:
+	@$(PYTHON) setup/clean.py
+
+uninstall:
+	@$(PYTHON) setup/clean.py --everything

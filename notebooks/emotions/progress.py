@@ -1,0 +1,44 @@
+"""A progress bar with the time left that looks right in JupyterLab, in a terminal and in HTML."""
+
+import io
+import sys
+from typing import Any
+
+from IPython import get_ipython
+from IPython.display import HTML, display
+from tqdm.std import tqdm
+
+
+def in_notebook() -> bool:
+    """Tell whether this runs in a Jupyter kernel."""
+    return getattr(get_ipython(), "kernel", None) is not None
+
+
+class Progress(tqdm):
+    """tqdm that repaints one line of text in a notebook, and is plain tqdm elsewhere.
+
+    tqdm's own notebook bar is a widget, of which an exported page keeps nothing but "0%".
+    """
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        self._line = None
+        notebook = in_notebook()
+        if notebook:
+            self._line = display(HTML(""), display_id=True)
+        keywords.setdefault("file", io.StringIO() if notebook else sys.stderr)
+        keywords.setdefault("mininterval", 0.3)
+        keywords.setdefault("ncols", 90 if notebook else None)
+        super().__init__(*args, **keywords)
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Show the bar as it is now."""
+        if self._line is None:
+            super().display(msg, pos)
+        elif msg != "":
+            self._line.update(HTML(f"<pre>{msg or self}</pre>"))
+
+    def close(self) -> None:
+        """Show the last state and end."""
+        if not self.disable and self._line is not None:
+            self._line.update(HTML(f"<pre>{self}</pre>"))
+        super().close()

@@ -1,0 +1,246 @@
+"""Every parameter of the course, once, validated.
+
+A parameter comes from, in rising order: the default here, an `EMOTIONS_*` environment variable,
+the command line (`notebooks/train.py`), a widget in a notebook.
+"""
+
+import argparse
+import difflib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFIX = "EMOTIONS_"
+WEIGHTS = ("auto", "vggface", "hed", "random")
+
+# The seed project's names for its command-line parameters (../shared/seed/README.txt).
+SEED_FLAGS = {
+    "train_data": "trd",
+    "val_data": "vald",
+    "optimizer": "optim",
+    "learning_rate": "lr",
+    "epochs": "ep",
+}
+
+
+class SettingsError(ValueError):
+    """A parameter has a value that cannot be used; the message says which and what can."""
+
+
+class Settings(BaseSettings):
+    """All parameters of the course.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If a value cannot be used. `read_settings` turns this into one sentence.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    train_data: Path | None = Field(
+        None, description="folder of training images, one folder per emotion in it"
+    )
+    val_data: Path | None = Field(
+        None,
+        description="folder of images for the one evaluation at the end (the seed's validation "
+        "data); nothing is ever tuned on it",
+    )
+    optimizer: Literal["SGD", "Adam"] = Field("Adam", description="how weights are updated")
+    learning_rate: float = Field(0.001, gt=0, le=10, description="size of an update")
+    epochs: int = Field(50, ge=1, le=10_000, description="passes through the training images")
+    batch_size: int = Field(64, ge=1, le=65_536, description="images per update")
+    trainable: Literal["head", "block5", "block4", "everything"] = Field(
+        "head", description="what learns: the head alone, or blocks of the backbone with it"
+    )
+    layer: Literal["pool3", "pool4", "pool5"] = Field(
+        "pool5", description="layer of the backbone that feeds the head"
+    )
+    pooling: Literal["average", "flatten"] = Field(
+        "average", description="how a feature map becomes a vector"
+    )
+    image_size: int = Field(
+        48, ge=48, le=224, multiple_of=16, description="side of the network's input, in pixels"
+    )
+    units: int = Field(256, ge=1, le=8192, description="units of the head's hidden layer")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of hidden units left out per step")
+    weights: str = Field(
+        "auto",
+        description="weights of the backbone: auto, vggface, hed, random, or an h5 file",
+    )
+    mean: Literal["vggface", "training", "zero_one"] = Field(
+        "vggface",
+        description="what is subtracted from the pixels: VGG-Face's published mean, the training "
+        "set's own, or nothing but a division by 255, as the seed's code did",
+    )
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = Field(
+        "auto", description="number format of the backbone"
+    )
+    validation_share: float = Field(
+        0.1, gt=0, lt=0.9, description="share of the training images split off to choose by"
+    )
+    leave_out: bool = Field(
+        False, description="leave out the training images that notebook 01 listed as faulty"
+    )
+    grid: dict[str, list[Any]] = Field(
+        {
+            "optimizer": ["SGD", "Adam"],
+            "learning_rate": [0.0003, 0.001, 0.003],
+            "units": [64, 256],
+            "dropout": [0.0, 0.5],
+            "batch_size": [64, 256],
+        },
+        description="values that the grid search tries, as JSON",
+    )
+    grid_epochs: int = Field(10, ge=1, description="epochs of each fit of the grid search")
+    folds: int = Field(3, ge=2, le=20, description="folds of the cross-validation")
+    random_seed: int = Field(2013, ge=0, lt=2**31, description="starts every random number")
+    data: Path = Field(ROOT / "data", description="folder of the data and the caches")
+    output: Path = Field(ROOT / "output", description="folder of the results")
+
+    @field_validator("optimizer", mode="before")
+    @classmethod
+    def _spell_optimizer(cls, value: Any) -> Any:
+        names = {"sgd": "SGD", "adam": "Adam"}
+        return names.get(value.lower(), value) if isinstance(value, str) else value
+
+    @field_validator("train_data", "val_data", "data", "output", mode="after")
+    @classmethod
+    def _find_folder(cls, path: Path | None) -> Path | None:
+        return None if path is None else absolute(path)
+
+    @field_validator("weights", mode="after")
+    @classmethod
+    def _find_weights(cls, value: str) -> str:
+        return value if value in WEIGHTS else str(absolute(Path(value)))
+
+    @field_validator("grid", mode="after")
+    @classmethod
+    def _check_grid(cls, grid: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        allowed = ("optimizer", "learning_rate", "units", "dropout", "batch_size")
+        for name, values in grid.items():
+            if name not in allowed:
+                raise ValueError(f"{name!r} is not one of {', '.join(allowed)}")
+            if not values:
+                raise ValueError(f"{name!r} has no values to try")
+            for value in values:
+                cls.__pydantic_validator__.validate_assignment(cls.model_construct(), name, value)
+        return grid
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "Settings":
+        if (self.train_data is None) != (self.val_data is None):
+            raise ValueError("train_data and val_data belong together: give both, or neither")
+        deepest = {"block4": ("pool4", "pool5"), "block5": ("pool5",)}
+        layers = deepest.get(self.trainable, (self.layer,))
+        if self.layer not in layers:
+            raise ValueError(
+                f"{self.trainable} lies behind {self.layer}, so it would not learn anything: "
+                f"choose layer {' or '.join(layers)}, or trainable head"
+            )
+        return self
+
+    def changed(self, **changes: Any) -> "Settings":
+        """Return these settings with some values replaced, validated again.
+
+        Raises
+        ------
+        SettingsError
+            If a name or a value cannot be used.
+        """
+        return read_settings(**{**self.model_dump(), **changes})
+
+
+def absolute(path: Path) -> Path:
+    """Return `path` as an absolute path: as seen from here if it exists, else from the root.
+
+    Notebooks run in `notebooks/`, commands mostly in the repository's root; `data/faces` means
+    the same folder in both.
+    """
+    path = path.expanduser()
+    from_here = Path.cwd() / path
+    return from_here.resolve() if from_here.exists() else (ROOT / path).resolve()
+
+
+def read_settings(**values: Any) -> Settings:
+    """Return the settings: `values` first, then the environment, then the defaults.
+
+    Raises
+    ------
+    SettingsError
+        With one sentence that names the parameter, its value and the mend.
+    """
+    for name in os.environ:
+        known = name.removeprefix(PREFIX).lower() in Settings.model_fields
+        if name.startswith(PREFIX) and not known:
+            raise SettingsError(f"The environment variable {name} {_suggest(name)}")
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(_one_sentence(error)) from None
+
+
+def _suggest(name: str) -> str:
+    names = [PREFIX + field.upper() for field in Settings.model_fields]
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]}?" if close else "see `python notebooks/train.py --help`."
+    return f"is no setting of the course: {hint}"
+
+
+def _one_sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    if not first["loc"]:  # two parameters that do not fit together
+        return first["msg"].removeprefix("Value error, ") + "."
+    name = str(first["loc"][0])
+    field = Settings.model_fields.get(name)
+    if field is None:
+        return f"{name!r} {_suggest(PREFIX + name.upper())}"
+    what = first["msg"].removeprefix("Value error, ")
+    return (
+        f"The setting {name} ({PREFIX}{name.upper()}) cannot be {first['input']!r}: {what} "
+        f"({name}: {field.description})."
+    )
+
+
+def command_line(arguments: Sequence[str] | None = None) -> Settings:
+    """Return the settings from a command line, with the seed's flags and long names.
+
+    Parameters
+    ----------
+    arguments
+        What stands behind the command's name; None takes `sys.argv`.
+
+    Raises
+    ------
+    SystemExit
+        After `--help`, and with one sentence for a value that cannot be used.
+    """
+    parser = argparse.ArgumentParser(
+        description="Train the emotion classifier by running notebooks/04_training.ipynb.",
+        epilog=f"Every parameter can also be an environment variable, as {PREFIX}EPOCHS=10.",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    for name, field in Settings.model_fields.items():
+        flags = [f"--{name}"] + ([f"-{SEED_FLAGS[name]}"] if name in SEED_FLAGS else [])
+        text = f"{field.description} (default: {field.default})".replace("%", "%%")
+        parser.add_argument(*flags, dest=name, help=text, metavar=name.upper())
+    try:
+        return read_settings(**vars(parser.parse_args(arguments)))
+    except SettingsError as error:
+        parser.exit(2, f"{error}\n")
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Return the settings as `EMOTIONS_*` variables, to hand them to a notebook's kernel."""
+    values = settings.model_dump(mode="json", exclude_none=True)
+    return {
+        PREFIX + name.upper(): value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+    }

@@ -1,0 +1,402 @@
+"""Training: prepare the inputs, fit, stop at any time, resume after an interruption."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from emotions import classifier as surgery
+from emotions.backbone import Backbone, precision
+from emotions.copies import copy_groups
+from emotions.dataset import FaceData
+from emotions.features import FeatureSpec, channel_statistics, feature_layer, features
+from emotions.files import read_json, write_json
+from emotions.preprocessing import channel_mean, split_off_validation
+from emotions.settings import Settings
+
+OnEpoch = Callable[[pd.DataFrame], None]
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of inputs and labels, read from memory or from a memory map.
+
+    Parameters
+    ----------
+    inputs
+        (n, ...), any number type; batches are float32.
+    labels
+        int (n,).
+    rows
+        Row numbers to use.
+    batch_size
+        Rows per batch; the last one may be smaller.
+    random_seed
+        Shuffles anew in each epoch, by seed and epoch alone, so that a resumed training sees the
+        same batches. None keeps the order.
+    epoch
+        Number of the first epoch, from 0.
+    """
+
+    def __init__(
+        self,
+        inputs: np.ndarray,
+        labels: np.ndarray,
+        rows: np.ndarray,
+        batch_size: int,
+        random_seed: int | None = None,
+        epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        self.inputs, self.labels, self.rows = inputs, labels, rows
+        self.batch_size, self.random_seed, self.epoch = batch_size, random_seed, epoch
+        self._shuffle()
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.sort(self._order[index * self.batch_size : (index + 1) * self.batch_size])
+        return self.inputs[rows].astype(np.float32), self.labels[rows]
+
+    def on_epoch_end(self) -> None:
+        """Shuffle for the next epoch."""
+        self.epoch += 1
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        if self.random_seed is None:
+            self._order = self.rows
+        else:
+            random = np.random.default_rng([self.random_seed, self.epoch])
+            self._order = random.permutation(self.rows)
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a training needs, made by `prepare`.
+
+    Attributes
+    ----------
+    settings
+        What it was made from.
+    classes
+        Names of the emotions, sorted; label k is `classes[k]`.
+    inputs, labels
+        Of the training folder: what the trained part sees, (n, ...) and int (n,).
+    test_inputs, test_labels
+        The same of the folder for the one evaluation at the end.
+    training, validation
+        Row numbers of `inputs`.
+    model
+        The part that learns, compiled: `inputs` -> probabilities (n, classes).
+    whole
+        Image (n, height, width, channels), 0 to 255 -> probabilities; shares `model`'s layers.
+    """
+
+    settings: Settings
+    classes: tuple[str, ...]
+    inputs: np.ndarray
+    labels: np.ndarray
+    test_inputs: np.ndarray
+    test_labels: np.ndarray
+    training: np.ndarray
+    validation: np.ndarray
+    model: keras.Model
+    whole: keras.Model
+
+
+@dataclass
+class Run:
+    """A finished or stopped training; the model has the weights of its best epoch.
+
+    Attributes
+    ----------
+    history
+        One row per epoch (from 1): loss, accuracy, val_loss, val_accuracy.
+    best_epoch
+        The first epoch with the highest validation accuracy.
+    seconds
+        Time spent fitting, interrupted parts included.
+    stopped
+        Whether it was stopped before its last epoch.
+    """
+
+    history: pd.DataFrame
+    best_epoch: int
+    seconds: float
+    stopped: bool
+    details: dict = field(default_factory=dict)
+
+
+def split_rows(
+    data: FaceData, settings: Settings, left_out: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row numbers to train on and to choose by, copies kept on one side.
+
+    Parameters
+    ----------
+    data
+        The images.
+    settings
+        For the share and the random seed.
+    left_out
+        bool (n,): training images to use for neither; None leaves none out.
+    """
+    groups = copy_groups(data.train.images)
+    training, validation = split_off_validation(
+        data.train.labels, groups, settings.validation_share, settings.random_seed
+    )
+    if left_out is None:
+        return training, validation
+    return training[~left_out[training]], validation[~left_out[validation]]
+
+
+def feature_spec(settings: Settings, data: FaceData, policy: str, **changes: str) -> FeatureSpec:
+    """Return the features that the settings ask for, some of it changed."""
+    values = {"layer": settings.layer, "pooling": settings.pooling} | changes
+    mean = channel_mean(settings.mean, data.train.images)
+    return FeatureSpec(image_size=settings.image_size, mean=mean, precision=policy, **values)
+
+
+def prepare(
+    settings: Settings,
+    data: FaceData,
+    backbone: Backbone,
+    policy: str,
+    *,
+    left_out: np.ndarray | None = None,
+    progress: Callable[..., Iterable] | None = None,
+) -> Task:
+    """Compute or load the features, split, operate, compile.
+
+    Parameters
+    ----------
+    settings
+        What to train and how.
+    data
+        The images.
+    backbone
+        Built for `settings.image_size` under the dtype policy `policy`.
+    left_out
+        bool (n,): training images to leave out.
+    progress
+        Wraps an iterable, like tqdm.
+    """
+    spec = feature_spec(settings, data, policy)
+    start = surgery.STARTS[settings.trainable]
+    specs = [spec] if start is None else [spec, feature_spec(settings, data, policy,
+                                                              layer=start, pooling="maps")]
+    folder = settings.data / "cache" / "features"
+    train, test = (
+        features(images, f"{data.fingerprint}-{name}", backbone, specs, folder, progress)
+        for name, images in (("train", data.train), ("test", data.test))
+    )
+    training, validation = split_rows(data, settings, left_out)
+    head = surgery.head(
+        train[0].shape[1:],
+        len(data.train.classes),
+        units=settings.units,
+        dropout=settings.dropout,
+        statistics=channel_statistics(train[0], training),
+        random_seed=settings.random_seed,
+    )
+    whole, model = _operate(settings, data, backbone, head, spec, policy)
+    surgery.freeze(backbone.model, settings.trainable)
+    if settings.trainable == "everything":
+        train, test = [data.train.images], [data.test.images]
+    return Task(
+        settings, data.train.classes, train[-1], data.train.labels, test[-1], data.test.labels,
+        training, validation,
+        surgery.compile_classifier(model, settings.optimizer, settings.learning_rate),
+        whole,
+    )
+
+
+def _operate(
+    settings: Settings,
+    data: FaceData,
+    backbone: Backbone,
+    head: keras.Model,
+    spec: FeatureSpec,
+    policy: str,
+) -> tuple[keras.Model, keras.Model]:
+    """Return the whole classifier and the part of it that learns."""
+    with precision(policy):
+        maps = keras.Input(backbone.model.get_layer(settings.layer).output.shape[1:])
+        pool = keras.Model(maps, feature_layer(maps, spec), name="pooling")
+        image_shape = data.train.images.shape[1:]
+        whole = surgery.classifier(image_shape, backbone, head, settings, spec.mean, pool)
+        start = surgery.STARTS[settings.trainable]
+        if settings.trainable == "head":
+            return whole, head
+        if start is None:
+            return whole, whole
+        inputs = keras.Input(backbone.model.get_layer(start).output.shape[1:])
+        x = surgery.apply_layers(backbone.model, inputs, start, settings.layer)
+        return whole, keras.Model(inputs, head(pool(x)), name=f"{settings.trainable}_and_head")
+
+
+def train(
+    task: Task,
+    *,
+    on_epoch: OnEpoch | None = None,
+    stop: threading.Event | None = None,
+    checkpoint_every: float = 5.0,
+) -> Run:
+    """Fit the part that learns; the model ends with the weights of its best epoch.
+
+    Interrupt the kernel or set `stop` to end early: what was learnt is kept. A training that was
+    killed goes on from its last checkpoint, to the same result.
+
+    Parameters
+    ----------
+    task
+        From `prepare`.
+    on_epoch
+        Called after each epoch with the history so far.
+    stop
+        Set it from another thread to stop after the current batch.
+    checkpoint_every
+        Seconds between checkpoints.
+    """
+    keras.utils.set_random_seed(task.settings.random_seed)
+    keeper = Keeper(task, on_epoch, stop, checkpoint_every)
+    keeper.resume()
+    first = len(keeper.history)
+    settings = task.settings
+    if first < settings.epochs and not keeper.stopped:
+        batches = Batches(
+            task.inputs, task.labels, task.training, settings.batch_size,
+            settings.random_seed, first,
+        )
+        validation = Batches(task.inputs, task.labels, task.validation, 512)
+        try:
+            task.model.fit(
+                batches, epochs=settings.epochs, initial_epoch=first, shuffle=False,
+                validation_data=validation, callbacks=[keeper], verbose=0,
+            )
+        except KeyboardInterrupt:
+            keeper.stopped = True
+    return keeper.finish()
+
+
+class Keeper(keras.callbacks.Callback):
+    """Keeps the history, the best weights and, every few seconds, a checkpoint on disk."""
+
+    def __init__(
+        self,
+        task: Task,
+        on_epoch: OnEpoch | None,
+        stop: threading.Event | None,
+        checkpoint_every: float,
+    ) -> None:
+        super().__init__()
+        self.task, self.on_epoch, self.stop = task, on_epoch, stop
+        self.checkpoint_every = checkpoint_every
+        self.history: list[dict[str, float]] = []
+        self.best_accuracy, self.best_weights = -1.0, task.model.get_weights()
+        self.stopped = False
+        self.earlier_seconds = 0.0
+        self.started = self.saved = time.monotonic()
+        self.folder = task.settings.data / "cache" / "training" / _training_key(task)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint of a killed training with the same parameters, if any."""
+        if not (self.folder / "state.json").is_file():
+            return
+        state = read_json(self.folder / "state.json")
+        saved = keras.saving.load_model(self.folder / "model.keras", safe_mode=True)
+        self.task.model.set_weights(saved.get_weights())
+        self.task.model.optimizer.build(self.task.model.trainable_variables)
+        for variable, value in zip(
+            self.task.model.optimizer.variables, saved.optimizer.variables, strict=True
+        ):
+            variable.assign(value)
+        with np.load(self.folder / "best.npz", allow_pickle=False) as best:
+            self.best_weights = [best[f"arr_{i}"] for i in range(len(best.files))]
+        self.history, self.best_accuracy = state["history"], state["best_accuracy"]
+        self.earlier_seconds = state["seconds"]
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Stop when asked to."""
+        if self.stop is not None and self.stop.is_set():
+            self.stopped = self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Add to the history, keep the best weights, show, save."""
+        self.history.append({name: float(value) for name, value in logs.items()})
+        if logs["val_accuracy"] > self.best_accuracy:
+            self.best_accuracy = float(logs["val_accuracy"])
+            self.best_weights = self.model.get_weights()
+        if self.on_epoch is not None:
+            self.on_epoch(self.table())
+        if time.monotonic() - self.saved > self.checkpoint_every:
+            self.save()
+            self.saved = time.monotonic()
+
+    def table(self) -> pd.DataFrame:
+        """Return the history with one row per epoch, from 1."""
+        columns = ["loss", "accuracy", "val_loss", "val_accuracy"]
+        index = pd.RangeIndex(1, len(self.history) + 1, name="epoch")
+        return pd.DataFrame(self.history, index=index, columns=columns)
+
+    def save(self) -> None:
+        """Write a checkpoint: whole, or not at all."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=self.folder.parent, prefix=".saving-"))
+        self.task.model.save(temporary / "model.keras")
+        np.savez(temporary / "best.npz", *self.best_weights)
+        seconds = self.earlier_seconds + time.monotonic() - self.started
+        state = {
+            "history": self.history, "best_accuracy": self.best_accuracy, "seconds": seconds,
+        }
+        (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        temporary.replace(self.folder)
+
+    def finish(self) -> Run:
+        """Put the best weights into the model and return the run."""
+        self.task.model.set_weights(self.best_weights)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        history = self.table()
+        best = int(history["val_accuracy"].idxmax()) if len(history) else 0
+        seconds = self.earlier_seconds + time.monotonic() - self.started
+        return Run(history, best, seconds, self.stopped)
+
+
+def _training_key(task: Task) -> str:
+    """Name a training by all that decides its result, so that only the same one is resumed."""
+    content = hashlib.sha256()
+    content.update(task.settings.model_dump_json(exclude={"output", "data"}).encode())
+    for rows in (task.training, task.validation):
+        content.update(rows.astype(np.int64).tobytes())
+    content.update(repr((task.inputs.shape, task.classes)).encode())
+    sample = task.inputs[:: max(1, len(task.inputs) // 64)]
+    content.update(np.ascontiguousarray(sample).tobytes())
+    return content.hexdigest()[:16]
+
+
+def save_classifier(folder: Path, task: Task, details: dict) -> Path:
+    """Save the whole classifier and, beside it, what its numbers mean.
+
+    Returns
+    -------
+    Path
+        Of `Emotions_classifier.keras`; `Emotions_classifier.json` has the class names.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "Emotions_classifier.keras"
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
+        task.whole.save(Path(temporary) / file.name)
+        (Path(temporary) / file.name).replace(file)
+    write_json(file.with_suffix(".json"), {"classes": list(task.classes), **details})
+    return file

@@ -1,0 +1,81 @@
+"""Makes the virtual environment and installs the locked packages into it.
+
+    python setup/install.py .venv requirements.lock
+
+Needs nothing but Python's standard library, so that it runs on a fresh machine.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+def complain_about_python(version: tuple[int, int]) -> str | None:
+    """Return one sentence with the mend if TensorFlow has no wheel for `version`, else None."""
+    if OLDEST <= version <= NEWEST:
+        return None
+    return (
+        f"This is Python {version[0]}.{version[1]}, but TensorFlow 2.21 needs Python 3.11, 3.12 "
+        "or 3.13: install one of them and say `make PYTHON=python3.12 ...`."
+    )
+
+
+def environment_python(folder: Path) -> Path:
+    """Return the path of the interpreter inside a virtual environment."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def make_environment(folder: Path) -> None:
+    """Make a virtual environment with pip in it, over a broken one too.
+
+    Raises
+    ------
+    SystemExit
+        If Python was installed without its `venv` part, as Debian does.
+    """
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", str(folder)],
+        check=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    if made.returncode != 0:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        sys.exit(
+            f"Python could not make the environment {folder}: on Debian and Ubuntu install its "
+            f"venv part with `apt install python{version}-venv`, then call the same command again."
+        )
+
+
+def install(folder: Path, lock: Path) -> None:
+    """Install the exact versions of `lock`, checked by their hashes.
+
+    Raises
+    ------
+    SystemExit
+        If pip cannot install them (no network, disk full); pip's own words stand above.
+    """
+    print(f"Setting up {folder} from {lock} (once; about 700 MB to download) ...", flush=True)
+    command = [str(environment_python(folder)), "-m", "pip", "install", "--quiet"]
+    command += ["--disable-pip-version-check", "--require-hashes", "--requirement", str(lock)]
+    if subprocess.run(command, check=False).returncode != 0:
+        sys.exit(
+            f"The packages of {lock} could not be installed: see pip's message above, check the "
+            "network and the free disk space (3 GB), then call the same command again."
+        )
+
+
+def main(folder: Path, lock: Path) -> None:
+    """Set up the environment `folder` from `lock`."""
+    complaint = complain_about_python(sys.version_info[:2])
+    if complaint:
+        sys.exit(complaint)
+    make_environment(folder)
+    install(folder, lock)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
