@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from configure_jupyter import configure
+
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
@@ -75,6 +77,7 @@ def main(folder: Path, lock: Path) -> None:
         sys.exit(complaint)
     make_environment(folder)
     install(folder, lock)
+    configure(folder)
 
 
 if __name__ == "__main__":

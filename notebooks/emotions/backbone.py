@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
-import keras
 import numpy as np
 
+from emotions.quiet_keras import keras
 from emotions.vggface_bridge import import_keras_vggface
 
 WEIGHTS_FILE = "rcmalli_vggface_tf_notop_vgg16.h5"
@@ -232,7 +232,8 @@ def load_hed(model: keras.Model) -> None:
     with h5py.File(file) as content:
         for block in range(1, 6):
             layers = content[f"block{block}/layers"]
-            for number, name in enumerate(sorted(layers), start=1):
+            convolutions = sorted(name for name in layers if name.startswith("conv2d"))
+            for number, name in enumerate(convolutions, start=1):
                 arrays = [layers[name]["vars"][key][()] for key in ("0", "1")]
                 model.get_layer(f"conv{block}_{number}").set_weights(arrays)
 

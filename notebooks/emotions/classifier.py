@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 
 from emotions.backbone import Backbone
 from emotions.preprocessing import network_input
+from emotions.quiet_keras import keras
 from emotions.settings import Settings
 
 # What learns -> the layer whose cached maps it starts from; None starts from the images.

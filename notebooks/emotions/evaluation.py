@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
@@ -14,6 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emotions.dataset import ImageSet
+from emotions.quiet_keras import keras
 
 
 def probabilities(model: keras.Model, inputs: np.ndarray, batch: int = 512) -> np.ndarray:
@@ -79,9 +79,7 @@ def confusion_matrix(
     return pd.DataFrame(counts, index=pd.Index(classes, name="true"), columns=list(classes))
 
 
-def confident_mistakes(
-    images: ImageSet, predicted: np.ndarray, how_many: int = 12
-) -> pd.DataFrame:
+def confident_mistakes(images: ImageSet, predicted: np.ndarray, how_many: int = 12) -> pd.DataFrame:
     """Return the wrongly classified images with the highest probability for the wrong class.
 
     Parameters

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import keras
 import numpy as np
 
 from emotions.backbone import Backbone
 from emotions.dataset import ImageSet
 from emotions.preprocessing import network_input
+from emotions.quiet_keras import keras
 
 FORMAT = 1  # change it and every cached feature is computed again
 BATCH = 256
@@ -52,12 +52,13 @@ class FeatureSpec:
 def feature_layer(maps: keras.KerasTensor, spec: FeatureSpec) -> keras.KerasTensor:
     """Return what `spec.pooling` makes of a layer's feature maps (n, height, width, channels)."""
     if spec.pooling == "average":
-        return keras.layers.GlobalAveragePooling2D(dtype="float32", name="average")(maps)
+        name = f"{spec.layer}_mean"
+        return keras.layers.GlobalAveragePooling2D(dtype="float32", name=name)(maps)
     factor = math.ceil(spec.image_size / SEED_SIZE)
     if spec.pooling == "maps" or factor == 1:
         return maps
     return keras.layers.AveragePooling2D(
-        factor, padding="same", dtype="float32", name=f"average_{factor}x{factor}"
+        factor, padding="same", dtype="float32", name=f"{spec.layer}_{factor}x{factor}"
     )(maps)
 
 

@@ -1,9 +1,9 @@
 """The grid search that the seed promised: scikit-learn's, over Keras heads."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from emotions import classifier as surgery
 from emotions.features import channel_statistics
-from emotions.training import Batches
+from emotions.quiet_keras import keras
 
 
 class HeadClassifier(ClassifierMixin, BaseEstimator):
@@ -61,34 +61,78 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = unique_labels(y)
         if len(self.classes_) < 2:
             raise ValueError("The head needs at least two classes, but y has 1 class only.")
-        rows = np.arange(len(X))
-        self.model_ = surgery.compile_classifier(
-            surgery.head(
-                X.shape[1:],
-                len(self.classes_),
-                units=self.units,
-                dropout=self.dropout,
-                statistics=channel_statistics(X, rows),
-                random_seed=self.random_state,
-            ),
-            self.optimizer,
-            self.learning_rate,
+        self.mean_, self.variance_ = channel_statistics(X, np.arange(len(X)))
+        model = self._start()
+        labels = np.searchsorted(self.classes_, y)
+        keras.utils.set_random_seed(self.random_state)  # decides the order of the batches
+        model.fit(
+            self._scaled(X), labels, batch_size=self.batch_size, epochs=self.epochs, verbose=0
         )
-        batches = Batches(
-            X, np.searchsorted(self.classes_, y), rows, self.batch_size, self.random_state
-        )
-        self.model_.fit(batches, epochs=self.epochs, shuffle=False, verbose=0)
+        self.weights_ = model.get_weights()
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """Return probabilities (n, classes) for features X, float (n, channels)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, reset=False)  # noqa: N806
-        return self.model_.predict(X, batch_size=4096, verbose=0).astype(np.float64)
+        model = self._shared()
+        model.set_weights(self.weights_)
+        parts = np.array_split(self._scaled(X), -(-len(X) // 4096))
+        outputs = [keras.ops.convert_to_numpy(model(part)) for part in parts]
+        return np.concatenate(outputs).astype(np.float64)
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        return (values - self.mean_) / np.sqrt(self.variance_)
+
+    def _shared(self) -> keras.Model:
+        return _compiled_head(
+            self.n_features_in_, len(self.classes_), self.units, self.dropout, self.optimizer
+        )
+
+    def _start(self) -> keras.Model:
+        """Return the shared model as if it were new: weights, dropout, optimizer."""
+        model = self._shared()
+        shape = (self.n_features_in_, len(self.classes_), self.units, self.dropout)
+        for variable, value in zip(
+            model.variables, _new_head(*shape, self.random_state).variables, strict=True
+        ):
+            variable.assign(value)
+        for variable in model.optimizer.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        model.optimizer.learning_rate = self.learning_rate
+        return model
 
     def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """Return the most probable class of each row of features X, float (n, channels)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def _new_head(
+    channels: int, classes: int, units: int, dropout: float, random_seed: int
+) -> keras.Model:
+    """Return a head for features that are scaled already."""
+    return surgery.head(
+        (channels,),
+        classes,
+        units=units,
+        dropout=dropout,
+        statistics=(np.zeros(channels), np.ones(channels)),
+        random_seed=random_seed,
+    )
+
+
+@functools.lru_cache(maxsize=32)
+def _compiled_head(
+    channels: int, classes: int, units: int, dropout: float, optimizer: str
+) -> keras.Model:
+    """Return the one model that all heads of this form take turns in.
+
+    Keras traces a graph for every new model, which takes longer than a small head trains.
+    """
+    model = _new_head(channels, classes, units, dropout, random_seed=0)
+    surgery.compile_classifier(model, optimizer, learning_rate=0.001, steps_per_execution=16)
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
 class FitCounter:

@@ -1,10 +1,9 @@
 """From image to network input: three channels, BGR, mean subtracted; and the validation split."""
 
-import keras
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from emotions.dataset import ImageSet
+from emotions.quiet_keras import keras
 
 # B, G, R; what keras_vggface.utils.preprocess_input(version=1) subtracts, the mean of the
 # 2.6 million faces that VGG-Face was trained on (Parkhi, Vedaldi and Zisserman 2015).

@@ -27,6 +27,7 @@ class Progress(tqdm):
             self._line = display(HTML(""), display_id=True)
         keywords.setdefault("file", io.StringIO() if notebook else sys.stderr)
         keywords.setdefault("mininterval", 0.3)
+        keywords.setdefault("ascii", False)
         keywords.setdefault("ncols", 90 if notebook else None)
         super().__init__(*args, **keywords)
 

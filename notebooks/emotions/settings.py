@@ -10,10 +10,10 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "EMOTIONS_"
@@ -88,13 +88,13 @@ class Settings(BaseSettings):
     leave_out: bool = Field(
         False, description="leave out the training images that notebook 01 listed as faulty"
     )
-    grid: dict[str, list[Any]] = Field(
+    grid: Annotated[dict[str, list[Any]], NoDecode] = Field(
         {
             "optimizer": ["SGD", "Adam"],
-            "learning_rate": [0.0003, 0.001, 0.003],
+            "learning_rate": [0.001, 0.01],
             "units": [64, 256],
             "dropout": [0.0, 0.5],
-            "batch_size": [64, 256],
+            "batch_size": [128, 512],
         },
         description="values that the grid search tries, as JSON",
     )
@@ -119,6 +119,14 @@ class Settings(BaseSettings):
     @classmethod
     def _find_weights(cls, value: str) -> str:
         return value if value in WEIGHTS else str(absolute(Path(value)))
+
+    @field_validator("grid", mode="before")
+    @classmethod
+    def _read_grid(cls, value: Any) -> Any:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except json.JSONDecodeError as error:
+            raise ValueError(f"this is not JSON, {error}") from None
 
     @field_validator("grid", mode="after")
     @classmethod

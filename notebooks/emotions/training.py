@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -21,6 +20,7 @@ from emotions.dataset import FaceData
 from emotions.features import FeatureSpec, channel_statistics, feature_layer, features
 from emotions.files import read_json, write_json
 from emotions.preprocessing import channel_mean, split_off_validation
+from emotions.quiet_keras import keras
 from emotions.settings import Settings
 
 OnEpoch = Callable[[pd.DataFrame], None]
@@ -193,8 +193,11 @@ def prepare(
     """
     spec = feature_spec(settings, data, policy)
     start = surgery.STARTS[settings.trainable]
-    specs = [spec] if start is None else [spec, feature_spec(settings, data, policy,
-                                                              layer=start, pooling="maps")]
+    specs = (
+        [spec]
+        if start is None
+        else [spec, feature_spec(settings, data, policy, layer=start, pooling="maps")]
+    )
     folder = settings.data / "cache" / "features"
     train, test = (
         features(images, f"{data.fingerprint}-{name}", backbone, specs, folder, progress)
@@ -211,12 +214,20 @@ def prepare(
     )
     whole, model = _operate(settings, data, backbone, head, spec, policy)
     surgery.freeze(backbone.model, settings.trainable)
+    # several steps at a time: for a small head the way from Python to TensorFlow costs most
+    steps = 16 if settings.trainable == "head" else 1
     if settings.trainable == "everything":
         train, test = [data.train.images], [data.test.images]
     return Task(
-        settings, data.train.classes, train[-1], data.train.labels, test[-1], data.test.labels,
-        training, validation,
-        surgery.compile_classifier(model, settings.optimizer, settings.learning_rate),
+        settings,
+        data.train.classes,
+        train[-1],
+        data.train.labels,
+        test[-1],
+        data.test.labels,
+        training,
+        validation,
+        surgery.compile_classifier(model, settings.optimizer, settings.learning_rate, steps),
         whole,
     )
 
@@ -275,14 +286,23 @@ def train(
     settings = task.settings
     if first < settings.epochs and not keeper.stopped:
         batches = Batches(
-            task.inputs, task.labels, task.training, settings.batch_size,
-            settings.random_seed, first,
+            task.inputs,
+            task.labels,
+            task.training,
+            settings.batch_size,
+            settings.random_seed,
+            first,
         )
         validation = Batches(task.inputs, task.labels, task.validation, 512)
         try:
             task.model.fit(
-                batches, epochs=settings.epochs, initial_epoch=first, shuffle=False,
-                validation_data=validation, callbacks=[keeper], verbose=0,
+                batches,
+                epochs=settings.epochs,
+                initial_epoch=first,
+                shuffle=False,
+                validation_data=validation,
+                callbacks=[keeper],
+                verbose=0,
             )
         except KeyboardInterrupt:
             keeper.stopped = True
@@ -357,7 +377,9 @@ class Keeper(keras.callbacks.Callback):
         np.savez(temporary / "best.npz", *self.best_weights)
         seconds = self.earlier_seconds + time.monotonic() - self.started
         state = {
-            "history": self.history, "best_accuracy": self.best_accuracy, "seconds": seconds,
+            "history": self.history,
+            "best_accuracy": self.best_accuracy,
+            "seconds": seconds,
         }
         (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
         shutil.rmtree(self.folder, ignore_errors=True)

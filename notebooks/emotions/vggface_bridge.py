@@ -1,15 +1,18 @@
 """Lets keras-vggface 0.6, written for Keras 2 in 2019, run on Keras 3.
 
 The package imports four modules that Keras 3 no longer has. Each stands here with what Keras 3
-calls the same thing today; nothing of keras-vggface itself is changed.
+calls the same thing today. And Keras 3 forbids the slash in the layer names `fc6/relu`,
+`fc7/relu` and `fc8/softmax` of the whole network; they get an underscore. These layers have no
+weights, so that weights files, which go by name, still fit.
 """
 
 import importlib
 import sys
 from types import ModuleType
 
-import keras
 from keras.src.applications.imagenet_utils import obtain_input_shape
+
+from emotions.quiet_keras import keras
 
 _ALIASES = {
     "keras.engine": {},
@@ -38,7 +41,13 @@ def import_keras_vggface() -> ModuleType:
         sys.modules[name] = ModuleType(name)
         vars(sys.modules[name]).update(_ALIASES[name])
     try:
-        return importlib.import_module("keras_vggface.models")
+        models = importlib.import_module("keras_vggface.models")
+        models.Activation = _activation_without_slash
+        return models
     finally:
         for name in added:
             del sys.modules[name]
+
+
+def _activation_without_slash(activation: str, name: str | None = None) -> keras.layers.Layer:
+    return keras.layers.Activation(activation, name=name.replace("/", "_") if name else None)

@@ -1,0 +1,344 @@
+"""The course's commands.
+
+python notebooks/course.py report      runs every notebook and writes the report
+python notebooks/course.py lab         opens the course in JupyterLab
+python notebooks/course.py download    downloads FER-2013
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from emotions.files import read_json, replacing, write_json
+from emotions.settings import ROOT, Settings, SettingsError, as_environment, read_settings
+from nbconvert import HTMLExporter
+from traitlets.config.loader import PyFileConfigLoader
+
+NOTEBOOKS = Path(__file__).resolve().parent
+CONFIGURATION = NOTEBOOKS / "jupyter_nbconvert_config.py"
+REPORT = "06_report"
+
+
+class InputError(ValueError):
+    """Parameters, data or weights that cannot be used; the message is one sentence."""
+
+
+class NotebookError(RuntimeError):
+    """A notebook that stopped with an error; the message names it and shows the error's end."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What all notebooks of one run share.
+
+    Attributes
+    ----------
+    settings
+        The parameters, with the folders of the data and the weights decided.
+    folder
+        Where the results of this data set go: `output/<data set>`.
+    """
+
+    settings: Settings
+    folder: Path
+
+
+def prepare(settings: Settings) -> Course:
+    """Prepare data and weights once for all notebooks, and say what they are.
+
+    Raises
+    ------
+    InputError
+        If the data or the weights cannot be used.
+    """
+    # imported here because TensorFlow takes seconds, which `lab` and `--help` need not wait for
+    from emotions import backbone, course_setup, dataset
+
+    weights_folder = settings.data / "weights"
+    try:
+        train, test = course_setup.find_folders(settings)
+        data = course_setup.load_data(settings.changed(train_data=train, val_data=test))
+        weights, sentence = backbone.choose_weights(settings.weights, weights_folder)
+        # built once here, so that a missing or broken file shows before the first notebook
+        backbone.build(weights, settings.image_size, weights_folder, settings.random_seed)
+    except (dataset.DataError, backbone.WeightsError) as error:
+        raise InputError(str(error)) from None
+    print(f"Data: {data.title}.", *data.notes, sep="\n")
+    print(sentence)
+    print(f"Precision: {backbone.choose_precision(settings.precision)}.", flush=True)
+    decided = settings.changed(train_data=train, val_data=test, weights=weights)
+    return Course(decided, decided.output / data.name)
+
+
+def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
+    """Return the notebooks in a folder in the order of the course."""
+    return sorted(folder.glob("0*.ipynb"))
+
+
+def run_notebooks(notebooks: Sequence[Path], course: Course) -> None:
+    """Run notebooks one after the other; write their pages, durations and the report.
+
+    Raises
+    ------
+    NotebookError
+        At the first notebook that stops with an error.
+    """
+    for notebook in notebooks:
+        print(f"{notebook.stem} … ", end="", flush=True)
+        started = time.monotonic()
+        executed = execute(notebook, course.settings)
+        write_pages(executed, notebook, course.folder)
+        seconds = time.monotonic() - started
+        print(f"{seconds:.0f} s", flush=True)
+        note_duration(course.folder / "durations.json", notebook.stem, seconds)
+
+
+def execute(notebook: Path, settings: Settings) -> nbformat.NotebookNode:
+    """Run a notebook in a fresh kernel, in its own folder, and return it with its outputs.
+
+    Raises
+    ------
+    NotebookError
+        If a cell fails or the kernel dies.
+    """
+    with tempfile.TemporaryDirectory(prefix="course-") as temporary:
+        command = [sys.executable, "-m", "jupyter", "nbconvert", "--execute", "--to", "notebook"]
+        command += ["--config", str(CONFIGURATION), "--output-dir", temporary, notebook.name]
+        ended = subprocess.run(
+            command,
+            cwd=notebook.parent,
+            env={**os.environ, **as_environment(settings), "PYTHONIOENCODING": "utf-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        if ended.returncode != 0:
+            raise NotebookError(f"{notebook.stem} stopped:\n{readable_error(ended.stderr)}")
+        return nbformat.read(Path(temporary) / notebook.name, as_version=4)
+
+
+def readable_error(words: str, lines: int = 8) -> str:
+    """Return the end of nbconvert's complaint: the error's last lines, without colours."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", words)
+    filled = [line.rstrip() for line in plain.splitlines() if line.strip()]
+    return "\n".join(f"    {line[:200]}" for line in filled[-lines:])
+
+
+def write_pages(executed: nbformat.NotebookNode, notebook: Path, folder: Path) -> None:
+    """Write a notebook that has run as HTML; of the report also a page without code."""
+    cells = [without_paths(cell, private_paths()) for cell in executed.cells]
+    shown = nbformat.from_dict({**executed, "cells": cells})
+    name = f"{notebook.stem}.html"
+    write_page(shown, folder / "notebooks" / name, notebook.parent, with_code=True)
+    if notebook.stem == REPORT:
+        write_page(shown, folder / "report.html", notebook.parent, with_code=False)
+
+
+def write_page(
+    notebook: nbformat.NotebookNode, page: Path, pictures: Path, *, with_code: bool
+) -> None:
+    """Write a notebook as one HTML file that needs no other file and no network.
+
+    Parameters
+    ----------
+    notebook
+        With its outputs.
+    page
+        The file to write.
+    pictures
+        The folder from which Markdown cells name pictures.
+    with_code
+        Whether code cells and prompts are shown.
+    """
+    loader = PyFileConfigLoader(CONFIGURATION.name, path=str(CONFIGURATION.parent))
+    exporter = HTMLExporter(
+        config=loader.load_config(),
+        exclude_input=not with_code,
+        exclude_input_prompt=not with_code,
+        exclude_output_prompt=not with_code,
+    )
+    about = {"name": title(notebook, page.stem), "path": str(pictures)}
+    html, _ = exporter.from_notebook_node(notebook, resources={"metadata": about})
+    # links between notebooks become links between their pages
+    html = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", html)
+    with replacing(page) as temporary:
+        temporary.write_text(html, encoding="utf-8", newline="\n")
+
+
+def title(notebook: nbformat.NotebookNode, otherwise: str) -> str:
+    """Return the first top heading of a notebook as plain text."""
+    texts = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    headings = (re.search(r"^# +(.+)$", text, re.MULTILINE) for text in texts)
+    heading = next((found[1] for found in headings if found), otherwise)
+    return re.sub(r"[*_`#]", "", heading).strip()
+
+
+def private_paths() -> dict[str, str]:
+    """Return the paths that tell whose computer this is, and what a page shows instead."""
+    replacements = {
+        Path(tempfile.gettempdir()).resolve(): "(temporary folder)",
+        Path.home(): "~",
+        Path(sys.prefix): "(environment)",
+        ROOT: ".",
+    }
+    longest_first = sorted(replacements, key=lambda path: len(str(path)), reverse=True)
+    return {str(path): replacements[path] for path in longest_first}
+
+
+def without_paths(content: Any, paths: dict[str, str]) -> Any:
+    """Return JSON content with paths replaced in every text; pictures stay as they are."""
+    if isinstance(content, str):
+        for path, replacement in paths.items():
+            for spelling in {path, path.replace("\\", "/"), path.replace("\\", "\\\\")}:
+                whole = rf"(?<![\w.]){re.escape(spelling)}(?![\w.-])"
+                content = re.sub(whole, lambda _, text=replacement: text, content)
+        return content
+    if isinstance(content, list):
+        return [without_paths(part, paths) for part in content]
+    if isinstance(content, dict):
+        return {
+            key: part if key in ("image/png", "image/jpeg") else without_paths(part, paths)
+            for key, part in content.items()
+        }
+    return content
+
+
+def note_duration(file: Path, name: str, seconds: float) -> None:
+    """Add a notebook's seconds, the sum and the peak of memory to `durations.json`."""
+    earlier = read_json(file) if file.is_file() else {}
+    notebooks = dict(sorted({**earlier.get("notebooks", {}), name: round(seconds, 1)}.items()))
+    durations = {"notebooks": notebooks, "total": round(sum(notebooks.values()), 1)}
+    peaks = [peak_memory(), earlier.get("peak_memory_mb")]
+    known = [peak for peak in peaks if peak is not None]
+    if known:
+        durations["peak_memory_mb"] = max(known)
+    write_json(file, durations)
+
+
+def peak_memory() -> int | None:
+    """Return the largest resident memory of any process of this run so far, in MB.
+
+    Linux starts a child's count at what this process held when it started the child, so that the
+    one that prepared the data is in it. Windows has no such count: None there.
+    """
+    try:
+        import resource
+    except ImportError:
+        return None
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return round(largest / (1e6 if sys.platform == "darwin" else 1e3 / 1.024))
+
+
+def report(only: str | None, notebooks: Path = NOTEBOOKS) -> None:
+    """Run all notebooks, or only one, with the parameters of the environment.
+
+    Raises
+    ------
+    InputError
+        If there is no such notebook, or parameters, data or weights cannot be used.
+    NotebookError
+        If a notebook stops with an error.
+    """
+    found = course_notebooks(notebooks)
+    chosen = [notebook for notebook in found if only in (None, notebook.stem)]
+    if not chosen:
+        names = ", ".join(notebook.stem for notebook in found) or "none is there"
+        raise InputError(f"There is no notebook {only or '0*.ipynb'} in {notebooks}: {names}.")
+    course = prepare(read_settings())
+    if only is None:
+        (course.folder / "durations.json").unlink(missing_ok=True)
+    run_notebooks(chosen, course)
+    if chosen[-1].stem == REPORT:
+        print(f"Report: {seen_from_here(course.folder / 'report.html')}")
+
+
+def seen_from_here(path: Path) -> Path:
+    """Return a path relative to the working directory if it lies inside it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def lab(arguments: Sequence[str]) -> int:
+    """Start JupyterLab on the first notebook; returns its exit status."""
+    first = course_notebooks()[:1]
+    command = [sys.executable, "-m", "jupyter", "lab", *(path.name for path in first), *arguments]
+    return subprocess.run(command, cwd=NOTEBOOKS, check=False).returncode
+
+
+def download() -> None:
+    """Download FER-2013 into the data folder.
+
+    Raises
+    ------
+    InputError
+        If it cannot be downloaded.
+    """
+    from emotions import dataset
+
+    try:
+        dataset.download(read_settings().data)
+    except dataset.DataError as error:
+        raise InputError(str(error)) from None
+
+
+@contextmanager
+def clear_endings() -> Iterator[None]:
+    """End with one readable message: status 2 for bad input, 1 for a notebook's error."""
+    try:
+        yield
+    except (InputError, SettingsError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except NotebookError as error:
+        print(f"\n{error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        sys.exit(130)
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Describe the three commands."""
+    parser = argparse.ArgumentParser(
+        description="Commands of the course on facial emotion recognition.",
+        epilog="Parameters are environment variables, as EMOTIONS_EPOCHS=10; "
+        "`python notebooks/train.py --help` lists them.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    running = commands.add_parser("report", help="run the notebooks and write the report")
+    running.add_argument("--only", metavar="NOTEBOOK", help="run one notebook, as 04_training")
+    commands.add_parser("lab", help="open the course; further arguments go to JupyterLab")
+    commands.add_parser("download", help="download FER-2013 into the data folder")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = command_line()
+    chosen, others = parser.parse_known_args(arguments)
+    if others and chosen.command != "lab":
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    with clear_endings():
+        if chosen.command == "lab":
+            return lab(others)
+        if chosen.command == "download":
+            download()
+        else:
+            report(chosen.only)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

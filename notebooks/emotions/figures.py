@@ -1,0 +1,369 @@
+"""All figures: one style, one colour per emotion, a footer that names data and weights."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from emotions.files import replacing
+from emotions.quiet_keras import keras
+
+# Okabe and Ito's colours, told apart with every kind of colour blindness (jfly.uni-koeln.de/color).
+EMOTION_COLOURS = {
+    "angry": "#D55E00",
+    "disgust": "#009E73",
+    "fear": "#CC79A7",
+    "happy": "#E69F00",
+    "neutral": "#7F7F7F",
+    "sad": "#0072B2",
+    "surprise": "#56B4E9",
+}
+TRAINING, VALIDATION, ACCENT, FROZEN = "#0072B2", "#E69F00", "#D55E00", "#9DB8CC"
+STYLE = {
+    "figure.dpi": 100,
+    "savefig.dpi": 120,
+    "figure.facecolor": "white",  # legible on JupyterLab's dark theme too
+    "figure.constrained_layout.use": True,
+    "font.size": 12,
+    "axes.titlesize": 14,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "image.cmap": "gray",
+}
+
+
+def use_style() -> None:
+    """Switch matplotlib to the course's style."""
+    plt.rcParams.update(STYLE)
+
+
+def colours(classes: Sequence[str]) -> list:
+    """Return a colour per class: fixed for FER-2013's emotions, matplotlib's own for others."""
+    spare = iter(plt.get_cmap("tab20").colors * (1 + len(classes) // 20))
+    return [EMOTION_COLOURS.get(name) or next(spare) for name in classes]
+
+
+def save(figure: Figure, file: Path, footer: str) -> Figure:
+    """Write a figure as PNG, with a footer that says what it was made from, and return it.
+
+    Parameters
+    ----------
+    figure
+        Any figure of this module.
+    file
+        Written whole or not at all; the same figure gives the same bytes.
+    footer
+        For instance `data: FER-2013 · weights: hed`.
+    """
+    figure.text(0.995, -0.01, footer, ha="right", va="top", fontsize=9, color="#555555")
+    with replacing(file) as temporary:
+        figure.savefig(temporary, bbox_inches="tight", metadata={"Software": None})
+    return figure
+
+
+def class_counts(counts: pd.DataFrame, title: str) -> Figure:
+    """Bars of the number of images per class; `counts` has a row per class, a column per split."""
+    figure, axes = plt.subplots(figsize=(9, 0.45 * len(counts) + 2))
+    height = 0.8 / counts.shape[1]
+    for number, split in enumerate(counts.columns):
+        places = np.arange(len(counts)) + number * height
+        bars = axes.barh(
+            places,
+            counts[split],
+            height,
+            color=colours(counts.index),
+            alpha=1 - 0.5 * number,
+            label=split,
+            edgecolor="white",
+            hatch=("", "///")[number % 2],
+        )
+        axes.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=10)
+    axes.set_yticks(np.arange(len(counts)) + 0.4 - height / 2, counts.index)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.grid(axis="y", visible=False)
+    axes.set(title=title, xlabel="images", ylabel="emotion")
+    axes.legend(loc="lower right")
+    return figure
+
+
+def pictures(
+    images: Sequence[np.ndarray],
+    captions: Sequence[str],
+    title: str,
+    columns: int = 7,
+    grey_levels: tuple[float, float] | None = (0, 255),
+) -> Figure:
+    """Images side by side with captions.
+
+    Parameters
+    ----------
+    images
+        Each (height, width), (height, width, 1) or (height, width, 3).
+    captions
+        One below each image.
+    title
+        Above all.
+    columns
+        Images per row.
+    grey_levels
+        What is black and white; None stretches each image to its own range.
+    """
+    columns = min(columns, max(1, len(images)))
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(1.6 * columns, 1.95 * rows + 0.5), squeeze=False
+    )
+    low, high = grey_levels or (None, None)
+    for place, axis in enumerate(axes.flat):
+        axis.set_axis_off()
+        if place < len(images):
+            image = np.squeeze(images[place])
+            axis.imshow(image, vmin=low, vmax=high, interpolation="nearest")
+            axis.set_title(captions[place], fontsize=10)
+    figure.suptitle(title)
+    return figure
+
+
+def distributions(values: Mapping[str, Mapping[str, np.ndarray]], title: str) -> Figure:
+    """Histograms side by side: measure (with its unit) -> split -> one number per image."""
+    figure, axes = plt.subplots(1, len(values), figsize=(4.2 * len(values), 3.6), squeeze=False)
+    for axis, (measure, splits) in zip(axes.flat, values.items(), strict=True):
+        everything = np.concatenate(list(splits.values()))
+        low, high = np.quantile(everything, [0.001, 0.999])
+        edges = np.linspace(low, high if high > low else low + 1, 40)
+        for colour, (split, numbers) in zip((TRAINING, VALIDATION), splits.items(), strict=False):
+            axis.hist(
+                np.clip(numbers, edges[0], edges[-1]),
+                edges,
+                density=True,
+                histtype="step",
+                linewidth=2,
+                color=colour,
+                label=split,
+            )
+        axis.set(xlabel=measure, ylabel="share of images per unit")
+        axis.legend()
+    figure.suptitle(title)
+    return figure
+
+
+def performance(history: pd.DataFrame, title: str, best_epoch: int | None = None) -> Figure:
+    """Loss and accuracy of training and validation against the epoch, side by side."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
+    for axis, name in ((left, "loss"), (right, "accuracy")):
+        axis.plot(history.index, history[name], color=TRAINING, label=f"training {name}")
+        axis.plot(
+            history.index,
+            history[f"val_{name}"],
+            color=VALIDATION,
+            linestyle="--",
+            label=f"validation {name}",
+        )
+        if best_epoch:
+            axis.axvline(best_epoch, color=ACCENT, linewidth=1, label=f"kept: epoch {best_epoch}")
+        axis.set_xlabel("epoch")
+        axis.legend(fontsize=10)
+    left.set_ylabel("cross-entropy loss (nats)")
+    right.set_ylabel("accuracy (share of images)")
+    figure.suptitle(title)
+    return figure
+
+
+def confusion(counts: pd.DataFrame, title: str) -> Figure:
+    """Confusion matrix: shares of each true class, with counts where there is room."""
+    shares = counts.to_numpy() / np.maximum(counts.to_numpy().sum(axis=1, keepdims=True), 1)
+    size = max(5.5, 0.75 * len(counts) + 2)
+    figure, axis = plt.subplots(figsize=(size + 1.2, size))
+    picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axis.grid(visible=False)
+    axis.set_xticks(range(len(counts)), counts.columns, rotation=45, ha="right")
+    axis.set_yticks(range(len(counts)), counts.index)
+    for row, column in np.ndindex(shares.shape):
+        share = shares[row, column]
+        axis.text(
+            column,
+            row,
+            f"{share:.0%}\n{counts.iat[row, column]:,}" if len(counts) <= 10 else f"{share:.0%}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color="white" if share > 0.5 else "black",
+        )
+    axis.set(title=title, xlabel="predicted emotion", ylabel="true emotion")
+    figure.colorbar(picture, ax=axis, label="share of the true emotion", shrink=0.8)
+    return figure
+
+
+def comparison(accuracies: Mapping[str, float], title: str, chance: float | None = None) -> Figure:
+    """Horizontal bars of accuracies, in the order given."""
+    figure, axis = plt.subplots(figsize=(9, 0.5 * len(accuracies) + 1.8))
+    bars = axis.barh(list(accuracies), list(accuracies.values()), color=TRAINING)
+    axis.bar_label(bars, fmt="{:.1%}", padding=3)
+    if chance is not None:
+        axis.axvline(chance, color=ACCENT, linestyle="--", label="always the largest class")
+        axis.legend(loc="lower right")
+    axis.invert_yaxis()
+    axis.grid(axis="y", visible=False)
+    axis.set(title=title, xlabel="accuracy (share of images)", xlim=(0, 1))
+    return figure
+
+
+def heat_maps(table: pd.DataFrame, parameters: Sequence[str], title: str) -> Figure:
+    """All combinations of a grid search: one heat map per value of the further parameters.
+
+    Parameters
+    ----------
+    table
+        One row per combination with the columns `parameters`, `mean` and `spread` (0 to 1).
+    parameters
+        The first is the vertical axis, the second the horizontal one, the rest name the maps.
+    title
+        Above all.
+    """
+    down, across, *further = parameters
+    panels = list(table.groupby(further, sort=True)) if further else [((), table)]
+    columns = min(4, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(2.7 * columns + 1, 2.3 * rows + 1), squeeze=False
+    )
+    low, high = table["mean"].min(), table["mean"].max()
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
+    for axis, (values, part) in zip(axes.flat, panels, strict=False):
+        name = "\n".join(f"{key} {value}" for key, value in zip(further, values, strict=True))
+        picture = _heat_map(axis, part, down, across, low, high)
+        axis.set_title(name, fontsize=10)
+    figure.colorbar(picture, ax=axes, label="accuracy, mean over the folds")
+    figure.suptitle(title)
+    return figure
+
+
+def _heat_map(
+    axis: Axes, part: pd.DataFrame, down: str, across: str, low: float, high: float
+) -> object:
+    means = part.pivot(index=down, columns=across, values="mean")
+    spreads = part.pivot(index=down, columns=across, values="spread")
+    picture = axis.imshow(means, cmap="viridis", vmin=low, vmax=high, aspect="auto")
+    axis.grid(visible=False)
+    axis.set_xticks(range(means.shape[1]), means.columns)
+    axis.set_yticks(range(means.shape[0]), means.index)
+    axis.set(xlabel=across, ylabel=down)
+    middle = (low + high) / 2
+    for row, column in np.ndindex(means.shape):
+        mean, spread = means.iat[row, column], spreads.iat[row, column]
+        colour = "white" if mean < middle else "black"
+        axis.text(
+            column,
+            row,
+            f"{mean:.1%}\n± {spread:.1%}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color=colour,
+        )
+    return picture
+
+
+def architecture(backbone: keras.Model, head: keras.Model, layer: str, title: str) -> Figure:
+    """Draw the network as a person reads it: blocks of the backbone, then the new head.
+
+    Heights follow the side of the feature maps, widths the number of channels; grey-blue layers
+    are frozen, orange ones learn.
+    """
+    boxes = _boxes(backbone, head, layer)
+    figure, axis = plt.subplots(figsize=(11, 4.6))
+    place = 0.0
+    for name, side, channels, learns in boxes:
+        width, height = 0.35 + channels / 400, 0.5 + side / 12
+        colour = ACCENT if learns else FROZEN
+        axis.add_patch(Rectangle((place, -height / 2), width, height, color=colour))
+        axis.text(place + width / 2, height / 2 + 0.15, name, ha="center", fontsize=10)
+        shape = f"{side}x{side}x{channels}" if side > 1 else f"{channels}"
+        axis.text(place + width / 2, -height / 2 - 0.35, shape, ha="center", fontsize=9)
+        place += width + 0.75
+    axis.set(xlim=(-0.3, place), ylim=(-3.2, 3.2), title=title)
+    axis.set_axis_off()
+    axis.text(0, -3.0, "frozen", color="#5F7F99", fontsize=12, weight="bold")
+    axis.text(1.4, -3.0, "learns", color=ACCENT, fontsize=12, weight="bold")
+    return figure
+
+
+def _boxes(
+    backbone: keras.Model, head: keras.Model, layer: str
+) -> list[tuple[str, int, int, bool]]:
+    """Return name, side, channels and whether it learns, for the input, each block and the head."""
+    _, side, _, channels = backbone.input_shape
+    boxes = [("image", side, channels, False)]
+    for block in range(1, int(layer[-1]) + 1):
+        output = backbone.get_layer(f"pool{block}").output
+        convolutions = [x for x in backbone.layers if x.name.startswith(f"conv{block}_")]
+        learns = any(x.trainable for x in convolutions)
+        name = f"block {block}\n{len(convolutions)} conv + pool"
+        boxes.append((name, output.shape[1], output.shape[-1], learns))
+    dense = [x for x in head.layers if isinstance(x, keras.layers.Dense)]
+    names = [f"{x.name}\n{x.activation.__name__}" for x in dense]
+    return boxes + [(n, 1, x.units, True) for n, x in zip(names, dense, strict=True)]
+
+
+def keras_plot(model: keras.Model, file: Path) -> Path:
+    """Write Keras' own architecture picture, as `keras.utils.plot_model` would.
+
+    The graph is laid out by graphviz-pure, a Graphviz from the package index, because
+    `plot_model` needs a system Graphviz that a fresh machine does not have.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the package graphviz-pure is not installed.
+    """
+    graph = keras.utils.model_to_dot(
+        model, show_shapes=True, show_dtype=True, show_layer_names=True, show_trainable=True, dpi=96
+    )
+    with replacing(file) as temporary:
+        temporary.write_bytes(graph.create(prog=_graphviz(), format="png"))
+    return file
+
+
+def _graphviz() -> str:
+    name = "graphviz-pure.exe" if os.name == "nt" else "graphviz-pure"
+    beside = Path(sys.executable).parent / name
+    program = str(beside) if beside.is_file() else shutil.which("graphviz-pure")
+    if program is None:
+        raise FileNotFoundError(
+            "The architecture picture needs graphviz-pure: install the course's environment again."
+        )
+    return program
+
+
+def feature_maps(maps: np.ndarray, title: str, how_many: int = 16) -> Figure:
+    """The most active channels of one image's feature maps.
+
+    Parameters
+    ----------
+    maps
+        (height, width, channels).
+    title
+        Above all.
+    how_many
+        Channels, those with the highest mean first.
+    """
+    order = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:how_many]
+    return pictures(
+        [maps[..., channel] for channel in order],
+        [f"channel {channel}" for channel in order],
+        title,
+        columns=8,
+        grey_levels=None,
+    )

@@ -1,0 +1,71 @@
+"""Using a trained classifier: load it, read any image file, get probabilities."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from emotions.dataset import DataError, read_image
+from emotions.files import read_json
+from emotions.quiet_keras import keras
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained network and what its outputs mean.
+
+    Attributes
+    ----------
+    model
+        Image (n, height, width, channels), grey levels 0 to 255 -> probabilities (n, classes).
+    classes
+        Output k is the probability of `classes[k]`.
+    details
+        What else was saved beside it: data, weights, parameters.
+    """
+
+    model: keras.Model
+    classes: tuple[str, ...]
+    details: dict
+
+    def probabilities(self, image_file: Path) -> pd.Series:
+        """Return the probability of each emotion for one image file, the highest first.
+
+        Raises
+        ------
+        DataError
+            If the file is not there or is no image.
+        """
+        _, side, _, channels = self.model.input_shape
+        image = read_image(Path(image_file), side, channels)
+        values = self.model.predict_on_batch(image[np.newaxis].astype(np.float32))[0]
+        return pd.Series(values, self.classes, name="probability").sort_values(ascending=False)
+
+
+def load_classifier(file: Path) -> Classifier:
+    """Load what `training.save_classifier` saved; no code of the file is run.
+
+    Parameters
+    ----------
+    file
+        `Emotions_classifier.keras`, with `Emotions_classifier.json` beside it.
+
+    Raises
+    ------
+    DataError
+        If one of the two is missing, or they do not belong together.
+    """
+    names = file.with_suffix(".json")
+    for needed in (file, names):
+        if not needed.is_file():
+            raise DataError(f"There is no {needed}: run notebook 04 to train a classifier.")
+    details = read_json(names)
+    model = keras.saving.load_model(file, safe_mode=True, compile=False)
+    classes = tuple(details.pop("classes"))
+    if len(classes) != model.output_shape[-1]:
+        raise DataError(
+            f"{names} names {len(classes)} classes but {file.name} has {model.output_shape[-1]} "
+            "outputs: run notebook 04 again."
+        )
+    return Classifier(model, classes, details)

@@ -1,0 +1,35 @@
+"""Imports Keras without the lines that TensorFlow writes while it starts.
+
+TensorFlow 2.21 writes about its processor and its missing graphics card straight to the standard
+error stream, before any setting can stop it. In a notebook they stand red below the first cell.
+"""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@contextlib.contextmanager
+def _standard_error_closed() -> Iterator[None]:
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+with _standard_error_closed():
+    import keras
+
+    keras.ops.zeros(1)  # the engine below Keras starts with its first operation
+
+# It also warns of every further model that is traced, which a course on models cannot avoid.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+__all__ = ["keras"]

@@ -1,0 +1,42 @@
+"""Registers the course's nbconvert settings in an environment.
+
+    python setup/configure_jupyter.py            (the environment of this Python)
+    python setup/configure_jupyter.py .venv
+
+nbconvert reads `etc/jupyter/` of the environment it is installed in, and nothing from the working
+directory, so that a downloaded folder cannot run code. Afterwards a plain `jupyter nbconvert` uses
+notebooks/jupyter_nbconvert_config.py from every folder. Needs nothing but the standard library.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NAME = "jupyter_nbconvert_config.py"
+
+
+def configure(environment: Path, notebooks: Path = ROOT / "notebooks") -> Path:
+    """Make nbconvert in `environment` load the settings in the folder `notebooks`.
+
+    Returns
+    -------
+    The file that was written.
+
+    Raises
+    ------
+    OSError
+        If the environment cannot be written to.
+    """
+    file = environment / "etc" / "jupyter" / NAME
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = (
+        "# Written by setup/configure_jupyter.py of the emotions course.\n"
+        "c = get_config()  # noqa: F821\n"
+        f"load_subconfig({NAME!r}, path={str(notebooks)!r})  # noqa: F821\n"
+    )
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+if __name__ == "__main__":
+    configure(Path(sys.argv[1] if len(sys.argv) > 1 else sys.prefix))

@@ -1,0 +1,51 @@
+"""Puts the course's package on the path, as Jupyter does for the notebooks, and brings data."""
+
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "notebooks"))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# Your own parameters must not change what the tests see, not even while fixtures are made.
+for _name in [name for name in os.environ if name.startswith("EMOTIONS_")]:
+    del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def fer2013_archive() -> Path:
+    """Return the genuine archive of FER-2013; skip without it, unless it is required to be there.
+
+    COURSE_FER2013_ARCHIVE names it; with COURSE_REQUIRE_FER2013=1 its absence is a failure.
+    """
+    usual = ROOT.parent / "shared" / "fer2013" / "archive.zip"
+    archive = Path(os.environ.get("COURSE_FER2013_ARCHIVE", usual))
+    if not archive.is_file():
+        reason = f"the FER-2013 archive is not at {archive} (COURSE_FER2013_ARCHIVE names it)"
+        if os.environ.get("COURSE_REQUIRE_FER2013") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return archive
+
+
+@pytest.fixture(scope="session")
+def fer2013_folder(fer2013_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the archive's content, unpacked once: a folder with train and test."""
+    folder = tmp_path_factory.mktemp("fer2013")
+    with zipfile.ZipFile(fer2013_archive) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a small drawn data set: a folder with train (140 images) and test (70)."""
+    from emotions.drawn_faces import draw_data_set
+
+    folder = tmp_path_factory.mktemp("tiny") / "faces"
+    draw_data_set(folder, train=140, test=70)
+    return folder

@@ -1,0 +1,189 @@
+"""Every notebook, headless in a fresh kernel, on a tiny drawn data set; and twice the same."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from emotions.drawn_faces import EXPRESSIONS
+from emotions.settings import ROOT
+
+SMALL = {
+    "EMOTIONS_WEIGHTS": "hed",
+    "EMOTIONS_PRECISION": "float32",
+    "EMOTIONS_EPOCHS": "3",
+    "EMOTIONS_GRID": '{"optimizer": ["SGD", "Adam"], "learning_rate": [0.001, 0.01]}',
+    "EMOTIONS_GRID_EPOCHS": "2",
+    "EMOTIONS_FOLDS": "2",
+}
+RESULTS = {
+    "Emotions_classifier_performance.png", "Emotions_classifier_report.csv",
+    "VGG-Face_CNN_architecture.png", "architecture.png", "baselines.png", "best_layer_report.csv",
+    "class_counts.png", "confusion_matrix.csv", "confusion_matrix.png", "exploration.json",
+    "filters.png", "grid_search.csv", "grid_search.json", "grid_search.png",
+    "grid_search_report.csv", "layers.png", "leave_out.csv", "mean_faces.png",
+    "preprocessing.json", "preprocessing_effect.png", "surgery.json", "train_and_test.png",
+    "training.json", "training_history.csv",
+}  # fmt: skip
+
+
+def run_course(
+    script: str, folders: dict[str, Path], *arguments: str
+) -> subprocess.CompletedProcess:
+    environment = {**os.environ, **SMALL}
+    environment |= {f"EMOTIONS_{name}": str(folder) for name, folder in folders.items()}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "notebooks" / script), *arguments],
+        env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folders(tiny_faces, tmp_path_factory):
+    """Return folders with the course already run in them."""
+    folder = tmp_path_factory.mktemp("headless")
+    named = {
+        "TRAIN_DATA": tiny_faces / "train", "VAL_DATA": tiny_faces / "test",
+        "DATA": folder / "data", "OUTPUT": folder / "output",
+    }  # fmt: skip
+    ended = run_course("course.py", named, "report")
+    assert ended.returncode == 0, ended.stderr
+    named["said"] = ended.stdout
+    return named
+
+
+def test_it_says_data_weights_precision_times_and_the_reports_path(folders):
+    said = folders["said"]
+    assert "Data: drawn faces" in said
+    assert "hed" in said and "Precision: float32" in said
+    for name in ("01_data_exploration", "02_preprocessing", "03_model_surgery", "04_training",
+                 "05_grid_search", "06_report"):  # fmt: skip
+        assert re.search(rf"{name} … \d+ s", said), name
+    assert said.rstrip().endswith("report.html")
+
+
+def test_all_results_are_there(folders):
+    found = {path.name for path in (folders["OUTPUT"] / "sample").iterdir() if path.is_file()}
+    assert found >= RESULTS
+    assert {"report.html", "durations.json", "Emotions_classifier.keras"} <= found
+
+
+def test_pages_show_no_error_no_warning_and_no_hole(folders):
+    for page in (folders["OUTPUT"] / "sample" / "notebooks").glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert "Traceback" not in text, page.name
+        assert "application/vnd.jupyter.stderr" not in text, f"red text in {page.name}"
+        # a widget without its static picture would leave its bare text
+        assert not re.search(r"VBox\(children|Button\(description|Dropdown\(", text), page.name
+
+
+def test_pages_need_no_network_and_name_no_one(folders):
+    pages = [*(folders["OUTPUT"] / "sample").rglob("*.html")]
+    assert len(pages) == 7
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r'<(script|img|iframe)[^>]+src="https?:', text), page.name
+        assert not re.search(r'<link[^>]+href="https?:', text), page.name
+        assert str(ROOT) not in text and str(Path.home()) + "/" not in text, page.name
+
+
+def test_every_picture_of_the_report_is_described(folders):
+    text = (folders["OUTPUT"] / "sample" / "report.html").read_text(encoding="utf-8")
+    pictures = re.findall(r"<img[^>]*>", text)
+    assert len(pictures) == 9
+    for picture in pictures:
+        description = re.search(r'alt="([^"]*)"', picture)
+        assert description and len(description[1]) > 15, picture[:80]
+
+
+def test_everything_says_drawn_faces_and_names_the_weights(folders):
+    text = (folders["OUTPUT"] / "sample" / "report.html").read_text(encoding="utf-8")
+    assert "drawn faces" in text and "hed (stand-in" in text
+    for name in ("training", "grid_search", "surgery", "preprocessing"):
+        content = json.loads((folders["OUTPUT"] / "sample" / f"{name}.json").read_text())
+        assert content["data"] == "drawn faces"
+        assert content["weights"].startswith("hed")
+
+
+def test_the_report_names_the_classes_of_the_folders(folders):
+    table = pd.read_csv(
+        folders["OUTPUT"] / "sample" / "Emotions_classifier_report.csv", index_col=0
+    )
+    assert list(table.index[:7]) == sorted(EXPRESSIONS)
+    assert table.loc[sorted(EXPRESSIONS), "support"].sum() == 70
+
+
+def test_the_same_command_twice_gives_the_same_bytes(folders, tmp_path):
+    again = {**folders, "OUTPUT": tmp_path, "DATA": tmp_path / "data"}
+    again.pop("said")
+    ended = run_course("course.py", again, "report")
+    assert ended.returncode == 0, ended.stderr
+    for name in sorted(RESULTS):
+        if name.endswith((".csv", ".json")):
+            first = (folders["OUTPUT"] / "sample" / name).read_bytes()
+            assert first == (tmp_path / "sample" / name).read_bytes(), name
+
+
+def test_the_seeds_command_line_trains_with_its_parameters(folders, tmp_path):
+    named = {"DATA": folders["DATA"], "OUTPUT": tmp_path}
+    ended = run_course(
+        "train.py", named, "-trd", str(folders["TRAIN_DATA"]), "-vald", str(folders["VAL_DATA"]),
+        "-optim", "SGD", "-lr", "0.003", "-ep", "2",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    content = json.loads((tmp_path / "sample" / "training.json").read_text())
+    assert (content["optimizer"], content["learning_rate"], content["epochs"]) == ("SGD", 0.003, 2)
+    assert "Emotions_classifier_report.csv" in ended.stdout
+
+
+@pytest.mark.parametrize("here, name", [(".", "notebooks/04_training.ipynb"),
+                                        ("notebooks", "04_training.ipynb")])  # fmt: skip
+def test_plain_nbconvert_works_from_both_folders(folders, tmp_path, here, name):
+    environment = {**os.environ, **SMALL, "EMOTIONS_OUTPUT": str(tmp_path / "output")}
+    environment |= {
+        f"EMOTIONS_{key}": str(folders[key]) for key in ("TRAIN_DATA", "VAL_DATA", "DATA")
+    }
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--execute", "--to", "html"]
+    ended = subprocess.run(
+        [*command, "--output-dir", str(tmp_path), name],
+        cwd=ROOT / here, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert (tmp_path / "04_training.html").is_file()
+    assert (tmp_path / "output" / "sample" / "Emotions_classifier_report.csv").is_file()
+
+
+def test_other_classes_other_sizes_and_colour(tmp_path):
+    import numpy as np
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for split, images in (("train", 24), ("test", 8)):
+        for tint, name in enumerate(("Begeisterung", "Langeweile")):
+            folder = tmp_path / "pictures" / split / name
+            folder.mkdir(parents=True)
+            for k in range(images):
+                pixels = random.integers(0, 120, (60, 60, 3)).astype(np.uint8)
+                pixels[..., tint] += 120
+                Image.fromarray(pixels).save(folder / f"{k}.png")
+    named = {"TRAIN_DATA": tmp_path / "pictures/train", "VAL_DATA": tmp_path / "pictures/test",
+             "DATA": tmp_path / "data", "OUTPUT": tmp_path / "output"}  # fmt: skip
+    ended = run_course("course.py", named, "report")
+    assert ended.returncode == 0, ended.stderr
+    table = pd.read_csv(tmp_path / "output/pictures/Emotions_classifier_report.csv", index_col=0)
+    assert list(table.index[:2]) == ["Begeisterung", "Langeweile"]
+    assert table.loc["accuracy", "precision"] > 0.9  # two colours: a network can tell them apart
+
+
+def test_bad_parameters_and_data_are_one_sentence(tmp_path):
+    named = {"DATA": tmp_path, "OUTPUT": tmp_path}
+    bad = run_course("train.py", named, "-lr", "fast")
+    assert bad.returncode == 2 and "learning_rate" in bad.stderr
+    assert len(bad.stderr.strip().splitlines()) == 1
+    missing = run_course("train.py", named, "-trd", "nowhere/train", "-vald", "nowhere/test")
+    assert missing.returncode == 2 and "nowhere" in missing.stderr
+    assert "Traceback" not in missing.stderr

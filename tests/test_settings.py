@@ -1,0 +1,177 @@
+"""Every parameter: defaults, names, environment, command line, and what is said of bad values."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from emotions.settings import (
+    ROOT,
+    Settings,
+    SettingsError,
+    as_environment,
+    command_line,
+    read_settings,
+)
+
+NOT_DEFAULT = {
+    "train_data": "notebooks",
+    "val_data": "tests",
+    "optimizer": "SGD",
+    "learning_rate": "0.003",
+    "epochs": "100",
+}
+SEED_FLAGS = {
+    "-trd": "train_data",
+    "-vald": "val_data",
+    "-optim": "optimizer",
+    "-lr": "learning_rate",
+    "-ep": "epochs",
+}
+
+
+def expected(name: str) -> object:
+    """Return the value that the text in NOT_DEFAULT stands for."""
+    value = NOT_DEFAULT[name]
+    kinds = {"learning_rate": float, "epochs": int, "optimizer": str}
+    return kinds[name](value) if name in kinds else ROOT / value
+
+
+def arguments_with(flag: str, name: str) -> list[str]:
+    """Return a command line with one flag, and the other data folder where both are needed."""
+    partners = {"train_data": "val_data", "val_data": "train_data"}
+    other = partners.get(name)
+    return [flag, NOT_DEFAULT[name], *([f"--{other}", NOT_DEFAULT[other]] if other else [])]
+
+
+def test_defaults_are_the_seeds():
+    settings = read_settings()
+    assert (settings.optimizer, settings.learning_rate, settings.epochs) == ("Adam", 0.001, 50)
+    assert settings.train_data is None
+    assert settings.val_data is None
+
+
+@pytest.mark.parametrize(("flag", "name"), SEED_FLAGS.items())
+def test_a_seed_flag_sets_its_parameter(flag: str, name: str):
+    assert getattr(command_line(arguments_with(flag, name)), name) == expected(name)
+
+
+@pytest.mark.parametrize("name", NOT_DEFAULT)
+def test_a_long_name_sets_its_parameter(name: str):
+    assert getattr(command_line(arguments_with(f"--{name}", name)), name) == expected(name)
+
+
+@pytest.mark.parametrize("name", ["optimizer", "learning_rate", "epochs"])
+def test_the_environment_sets_a_parameter(name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(f"EMOTIONS_{name.upper()}", NOT_DEFAULT[name])
+    assert getattr(read_settings(), name) == expected(name)
+
+
+def test_a_grid_is_json_in_the_environment_and_on_the_command_line(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    assert command_line(["--grid", '{"units": [8, 16]}']).grid == {"units": [8, 16]}
+    monkeypatch.setenv("EMOTIONS_GRID", '{"units": [8, 16]}')
+    assert read_settings().grid == {"units": [8, 16]}
+    monkeypatch.setenv("EMOTIONS_GRID", "{units")
+    with pytest.raises(SettingsError, match="JSON"):
+        read_settings()
+
+
+def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("EMOTIONS_EPOCHS", "7")
+    assert command_line(["-ep", "8"]).epochs == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "mend"),
+    [
+        ("optimizer", "Adagrad", "'SGD' or 'Adam'"),
+        ("learning_rate", "fast", "number"),
+        ("learning_rate", "-1", "greater than 0"),
+        ("learning_rate", "nan", "less than or equal to 10"),
+        ("epochs", "0", "greater than or equal to 1"),
+        ("epochs", "1.5", "integer"),
+        ("image_size", "50", "multiple of 16"),
+        ("validation_share", "1", "less than 0.9"),
+        ("grid", '{"speed": [1]}', "learning_rate"),
+        ("grid", '{"units": []}', "no values"),
+        ("grid", "units", "JSON"),
+    ],
+)
+def test_a_bad_value_gives_one_sentence_with_the_mend(
+    name: str, value: str, mend: str, capsys: pytest.CaptureFixture
+):
+    with pytest.raises(SystemExit) as ending:
+        command_line([f"--{name}", value])
+    complaint = capsys.readouterr().err
+    assert ending.value.code == 2
+    assert name in complaint
+    assert mend in complaint
+    assert complaint.count("\n") == 1
+    assert "Traceback" not in complaint
+
+
+def test_one_data_folder_alone_is_refused():
+    with pytest.raises(SettingsError, match="train_data and val_data belong together"):
+        read_settings(train_data=Path("notebooks"))
+
+
+def test_a_layer_before_what_learns_is_refused():
+    with pytest.raises(SettingsError, match="choose layer pool5, or trainable head"):
+        read_settings(trainable="block5", layer="pool3")
+
+
+def test_a_misspelt_variable_gets_a_suggestion(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("EMOTIONS_EPOCH", "3")
+    with pytest.raises(SettingsError, match=r"EMOTIONS_EPOCH .*did you mean EMOTIONS_EPOCHS\?"):
+        read_settings()
+
+
+def test_settings_survive_the_way_through_the_environment(monkeypatch: pytest.MonkeyPatch):
+    settings = read_settings(
+        train_data=ROOT / "notebooks", val_data=ROOT / "tests", leave_out=True, dropout=0.25
+    )
+    for name, value in as_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    assert read_settings() == settings
+
+
+def test_help_lists_every_parameter(capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as ending:
+        command_line(["--help"])
+    words = capsys.readouterr().out.split()
+    assert ending.value.code == 0
+    assert {f"--{name}" for name in Settings.model_fields} <= set(words)
+    assert set(SEED_FLAGS) <= set(words)
+
+
+@pytest.mark.parametrize("folder", ["data/my_faces", "tests", "notebooks/emotions"])
+def test_a_relative_path_means_the_same_from_root_and_notebooks(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+):
+    for place in (ROOT, ROOT / "notebooks"):
+        monkeypatch.chdir(place)
+        settings = read_settings(train_data=folder, val_data=folder, output=folder)
+        assert settings.train_data == settings.output == ROOT / folder
+
+
+def test_settings_cannot_be_changed_in_place_but_checked_copies_can():
+    settings = read_settings()
+    assert settings.changed(epochs=3).epochs == 3
+    assert settings.epochs == 50
+    with pytest.raises(SettingsError, match="epochs"):
+        settings.changed(epochs=0)
+
+
+def test_the_users_variables_do_not_reach_the_tests():
+    probe = f"{__file__}::test_defaults_are_the_seeds"
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", probe],
+        env={**os.environ, "EMOTIONS_EPOCHS": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout
