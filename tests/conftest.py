@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "notebooks"))
+sys.path.append(str(ROOT / "setup"))  # its scripts import each other, as when they are called
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # Your own parameters must not change what the tests see, not even while fixtures are made.
@@ -39,6 +40,15 @@ def fer2013_folder(fer2013_archive: Path, tmp_path_factory: pytest.TempPathFacto
     with zipfile.ZipFile(fer2013_archive) as archive:
         archive.extractall(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def fer2013(fer2013_folder: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Return the genuine FER-2013, loaded."""
+    from emotions import dataset
+
+    train, test = fer2013_folder / "train", fer2013_folder / "test"
+    return dataset.load(train, test, tmp_path_factory.mktemp("fer2013_cache"))
 
 
 @pytest.fixture(scope="session")

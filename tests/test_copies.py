@@ -1,13 +1,12 @@
 """Finding copies and leaving them out, on made pictures whose answer is known."""
 
-import os
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from emotions import copies, dataset
+from emotions import copies
 from emotions.dataset import DataError, FaceData, ImageSet
 from PIL import Image
 
@@ -339,17 +338,6 @@ def test_list_that_empties_a_class(data):
 
 
 # The genuine data ---------------------------------------------------------------------
-
-
-@pytest.fixture
-def fer2013(tmp_path):
-    """Load FER-2013 from the folder FER2013_FOLDER, or from beside the repository."""
-    folder = Path(os.environ.get("FER2013_FOLDER", ROOT.parent / "shared" / "fer2013"))
-    if not (folder / "archive.zip").is_file():
-        pytest.skip(f"{folder / 'archive.zip'} is not there")
-    faces = tmp_path / "faces"
-    dataset.unpack_archive(folder / "archive.zip", faces)
-    return dataset.load(faces / "train", faces / "test", tmp_path / "cache")
 
 
 @pytest.mark.fer2013

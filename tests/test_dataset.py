@@ -908,18 +908,9 @@ def test_download_needs_no_network_if_the_folder_is_there(tmp_path, monkeypatch)
 # The genuine data ---------------------------------------------------------------------
 
 
-@pytest.fixture
-def genuine_archive():
-    """Take the archive from the folder FER2013_FOLDER, or from beside the repository."""
-    folder = Path(os.environ.get("FER2013_FOLDER", ROOT.parent / "shared" / "fer2013"))
-    if not (folder / "archive.zip").is_file():
-        pytest.skip(f"{folder / 'archive.zip'} is not there")
-    return folder / "archive.zip"
-
-
 @pytest.mark.fer2013
-def test_fer2013(genuine_archive, tmp_path):
-    dataset.unpack_archive(genuine_archive, tmp_path / "faces")
+def test_fer2013(fer2013_archive, tmp_path):
+    dataset.unpack_archive(fer2013_archive, tmp_path / "faces")
     folders = tmp_path / "faces" / "train", tmp_path / "faces" / "test", tmp_path / "cache"
     for which in ("first", "second"):
         begin = time.perf_counter()

@@ -175,16 +175,16 @@ def test_channel_statistics_are_numpys():
 def test_only_what_should_learn_moves(make_course, part, learning):
     course = make_course(trainable=part, epochs=1)
     model = backbone.build("random", 48, course.settings.data, 3)
-    before = {w.path: np.array(w) for w in model.model.weights}
+    before = {w.path: w.numpy() for w in model.model.weights}
     task = training.prepare(course.settings, course.data, model, "float32")
-    head = {w.path: np.array(w) for w in task.model.layers[-1].trainable_weights}
+    head = {w.path: w.numpy() for w in task.model.layers[-1].trainable_weights}
     training.train(task)
     moved = {w.path.split("/")[0] for w in model.model.weights
-             if not np.array_equal(before[w.path], np.array(w))}  # fmt: skip
+             if not np.array_equal(before[w.path], w.numpy())}  # fmt: skip
     assert len(moved) == learning
     assert all(name.startswith(("conv4", "conv5")) for name in moved)
     if part != "head":
-        assert any(not np.array_equal(head[w.path], np.array(w))
+        assert any(not np.array_equal(head[w.path], w.numpy())
                    for w in task.model.layers[-1].trainable_weights)  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from emotions import backbone, copies, dataset, figures
@@ -117,6 +118,7 @@ def open_course(**changes: Any) -> Course:
         With one sentence, if a parameter or the data cannot be used.
     """
     figures.use_style()
+    pd.set_option("display.max_colwidth", None)  # a cut-off sentence teaches nothing
     settings = read_settings(**changes)
     data = load_data(settings)
     print(f"Data: {data.title}, {len(data.train):,} training and {len(data.test):,} test images.")

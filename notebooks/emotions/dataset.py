@@ -663,14 +663,21 @@ def prepare_folders(data_folder: Path, *, progress: Progress | None = None) -> t
     if not faces.exists():
         if (data_folder / "archive.zip").is_file():
             unpack_archive(data_folder / "archive.zip", faces, progress=progress)
+            _mark_as_made(faces, "archive.zip")
         elif tables:
             convert_csv(tables[0], faces, progress=progress)
+            _mark_as_made(faces, tables[0].name)
         else:
             from emotions import drawn_faces  # here, as it is needed only without FER-2013
 
             faces = data_folder / "drawn_faces"
             drawn_faces.draw_data_set(faces, progress=progress)
     return _check_splits(faces)
+
+
+def _mark_as_made(folder: Path, source: str) -> None:
+    """Leave a note of what a folder was made from, so that `make uninstall` knows it from yours."""
+    (folder / ".made_by_course").write_text(source, encoding="utf-8")
 
 
 def _check_splits(folder: Path) -> tuple[Path, Path]:

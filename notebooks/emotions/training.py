@@ -25,6 +25,12 @@ from emotions.settings import Settings
 
 OnEpoch = Callable[[pd.DataFrame], None]
 
+# The settings that a training's result is written down with.
+PARAMETERS = {
+    *("optimizer", "learning_rate", "epochs", "batch_size", "trainable", "layer", "pooling"),
+    *("image_size", "units", "dropout", "mean", "leave_out"),
+}
+
 
 class Batches(keras.utils.PyDataset):
     """Batches of inputs and labels, read from memory or from a memory map.
@@ -165,6 +171,27 @@ def feature_spec(settings: Settings, data: FaceData, policy: str, **changes: str
     values = {"layer": settings.layer, "pooling": settings.pooling} | changes
     mean = channel_mean(settings.mean, data.train.images)
     return FeatureSpec(image_size=settings.image_size, mean=mean, precision=policy, **values)
+
+
+def compute_features(
+    settings: Settings,
+    data: FaceData,
+    backbone: Backbone,
+    policy: str,
+    progress: Callable[..., Iterable] | None = None,
+) -> None:
+    """Compute what is not cached yet: the settings' features and the flattened maps of 3 layers.
+
+    One pass of an image through the backbone gives all of them, so that neither a training nor
+    the comparison of layers sends it through again.
+    """
+    specs = {feature_spec(settings, data, policy)}
+    layers = ("pool3", "pool4", "pool5")
+    specs |= {feature_spec(settings, data, policy, layer=x, pooling="flatten") for x in layers}
+    ordered = sorted(specs, key=lambda spec: (spec.layer, spec.pooling))
+    folder = settings.data / "cache" / "features"
+    for name, images in (("train", data.train), ("test", data.test)):
+        features(images, f"{data.fingerprint}-{name}", backbone, ordered, folder, progress)
 
 
 def prepare(
@@ -334,13 +361,10 @@ class Keeper(keras.callbacks.Callback):
         if not (self.folder / "state.json").is_file():
             return
         state = read_json(self.folder / "state.json")
-        saved = keras.saving.load_model(self.folder / "model.keras", safe_mode=True)
-        self.task.model.set_weights(saved.get_weights())
         self.task.model.optimizer.build(self.task.model.trainable_variables)
-        for variable, value in zip(
-            self.task.model.optimizer.variables, saved.optimizer.variables, strict=True
-        ):
-            variable.assign(value)
+        with np.load(self.folder / "variables.npz", allow_pickle=False) as saved:
+            for number, variable in enumerate(self._variables()):
+                variable.assign(saved[f"arr_{number}"])
         with np.load(self.folder / "best.npz", allow_pickle=False) as best:
             self.best_weights = [best[f"arr_{i}"] for i in range(len(best.files))]
         self.history, self.best_accuracy = state["history"], state["best_accuracy"]
@@ -373,7 +397,8 @@ class Keeper(keras.callbacks.Callback):
         """Write a checkpoint: whole, or not at all."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=self.folder.parent, prefix=".saving-"))
-        self.task.model.save(temporary / "model.keras")
+        values = [keras.ops.convert_to_numpy(variable) for variable in self._variables()]
+        np.savez(temporary / "variables.npz", *values)
         np.savez(temporary / "best.npz", *self.best_weights)
         seconds = self.earlier_seconds + time.monotonic() - self.started
         state = {
@@ -384,6 +409,10 @@ class Keeper(keras.callbacks.Callback):
         (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
         shutil.rmtree(self.folder, ignore_errors=True)
         temporary.replace(self.folder)
+
+    def _variables(self) -> list:
+        """Return all that training changes: weights, the state of dropout, the optimizer."""
+        return [*self.task.model.variables, *self.task.model.optimizer.variables]
 
     def finish(self) -> Run:
         """Put the best weights into the model and return the run."""
