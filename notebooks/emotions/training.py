@@ -16,7 +16,7 @@ import pandas as pd
 from emotions import classifier as surgery
 from emotions.backbone import Backbone, precision
 from emotions.copies import copy_groups
-from emotions.dataset import FaceData
+from emotions.dataset import FaceData, ImageSet
 from emotions.features import FeatureSpec, channel_statistics, feature_layer, features
 from emotions.files import read_json, write_json
 from emotions.preprocessing import channel_mean, split_off_validation
@@ -164,6 +164,15 @@ def split_rows(
     if left_out is None:
         return training, validation
     return training[~left_out[training]], validation[~left_out[validation]]
+
+
+def some_images(data: FaceData, rows: np.ndarray) -> tuple[ImageSet, str]:
+    """Return some of the training images, and a key for the cache of their features."""
+    train = data.train
+    files = tuple(train.files[row] for row in rows)
+    chosen = ImageSet(train.images[rows], train.labels[rows], train.classes, files)
+    digest = hashlib.sha256(np.ascontiguousarray(rows, dtype=np.int64)).hexdigest()[:16]
+    return chosen, f"{data.fingerprint}-some-{digest}"
 
 
 def feature_spec(settings: Settings, data: FaceData, policy: str, **changes: str) -> FeatureSpec:

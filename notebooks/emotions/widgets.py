@@ -6,7 +6,6 @@ where none does (exported HTML), so that a page never has a hole.
 
 import base64
 import io
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -68,11 +67,6 @@ class Explorer:
     def _repr_mimebundle_(self, **keywords: Any) -> dict[str, Any]:
         bundle = self.widget._repr_mimebundle_(**keywords)
         return {**bundle, "image/png": base64.b64encode(self.picture.value).decode()}
-
-
-def show_live(widget: ipywidgets.Widget, otherwise: str) -> None:
-    """Show a widget where a kernel runs, and some HTML where none does."""
-    display({**widget._repr_mimebundle_(), "text/html": otherwise}, raw=True)
 
 
 def image_browser(images: ImageSet, problems: pd.DataFrame, footer: str) -> Explorer:
@@ -286,7 +280,7 @@ def describe(settings: Settings) -> str:
 
 
 class LiveCurve:
-    """Loss and accuracy while a model trains, with a Stop button.
+    """Loss and accuracy while a model trains.
 
     Parameters
     ----------
@@ -294,25 +288,16 @@ class LiveCurve:
         How many are planned.
     title
         Of the figure.
-
-    Notes
-    -----
-    The button works while the training cell runs, because JupyterLab from 4.4 hands widget
-    messages to a subshell of the kernel. Elsewhere interrupt the kernel, to the same effect.
     """
 
     def __init__(self, epochs: int, title: str) -> None:
         self.epochs, self.title = epochs, title
-        self.stop = threading.Event()
-        self.button = ipywidgets.Button(description="Stop and keep", icon="stop")
-        self.button.on_click(lambda button: self.stop.set())
         self._drawn = 0.0
-        show_live(self.button, "")
         self._text = display(HTML("<pre>Starting ...</pre>"), display_id=True)
         self._picture = display(HTML(""), display_id=True)
 
     def update(self, history: pd.DataFrame) -> None:
-        """Show the history so far; the figure at most once a second, and at the end."""
+        """Show the history so far; the figure every two seconds, and at the end."""
         epoch, last = len(history), history.iloc[-1]
         self._text.update(
             HTML(
@@ -320,18 +305,17 @@ class LiveCurve:
                 f"training, {last['val_accuracy']:.1%} in validation</pre>"
             )
         )
-        if time.monotonic() - self._drawn > 1 or epoch == self.epochs:
+        if time.monotonic() - self._drawn > 2 or epoch == self.epochs:
             figure = figures.performance(history, self.title)
             self._picture.update(figure)
             plt.close(figure)
             self._drawn = time.monotonic()
 
     def finish(self, history: pd.DataFrame) -> None:
-        """Show the last state and switch the button off."""
+        """Show the last state."""
         if len(history):
             self._drawn = 0.0
             self.update(history)
-        self.button.disabled = True
 
 
 def grid_explorer(table: pd.DataFrame, parameters: list[str], footer: str) -> Explorer:
