@@ -51,7 +51,7 @@ class Explorer:
     def __init__(self, draw: Callable[..., Figure], **controls: ipywidgets.Widget) -> None:
         self.draw, self.controls = draw, controls
         self.picture = ipywidgets.Image(format="png")
-        self.picture.layout.max_width = "100%"
+        self.picture.layout = ipywidgets.Layout(max_width="100%", align_self="flex-start")
         rows = ipywidgets.Layout(flex_flow="row wrap")
         box = ipywidgets.HBox(list(controls.values()), layout=rows)
         self.widget = ipywidgets.VBox([box, self.picture])
