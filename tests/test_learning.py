@@ -447,3 +447,8 @@ def test_freeze_knows_four_choices(hed):
         classifier.freeze(hed.model, "block3")
     classifier.freeze(hed.model, "head")
     assert not hed.model.trainable_weights
+
+
+def test_a_figure_of_no_image_says_none():
+    figure = figures.pictures([], [], "Wrong, and sure of it")
+    assert figure.axes[0].texts[0].get_text() == "none"

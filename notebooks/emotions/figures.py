@@ -120,7 +120,7 @@ def pictures(
         What is black and white; None stretches each image to its own range.
     """
     columns = min(columns, max(1, len(images)))
-    rows = -(-len(images) // columns)
+    rows = max(1, -(-len(images) // columns))
     figure, axes = plt.subplots(
         rows, columns, figsize=(1.6 * columns, 1.95 * rows + 0.5), squeeze=False
     )
@@ -131,6 +131,8 @@ def pictures(
             image = np.squeeze(images[place])
             axis.imshow(image, vmin=low, vmax=high, interpolation="nearest")
             axis.set_title(captions[place], fontsize=10)
+    if not len(images):
+        axes[0, 0].text(0.5, 0.5, "none", ha="center", va="center")
     figure.suptitle(title)
     return figure
 
