@@ -99,7 +99,8 @@ def split_off_validation(
     training, validation
         Sorted row numbers.
     """
-    folds = max(2, round(1 / share))
+    smallest_class = int(np.unique(labels, return_counts=True)[1].min())
+    folds = max(2, min(round(1 / share), smallest_class))  # each fold needs one of each class
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
     training, validation = next(splitter.split(labels, labels, groups))
     return training, validation
