@@ -25,7 +25,7 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from emotions.dataset import DataError, FaceData, ImageSet
+from emotions.dataset import DataError, FaceData, ImageSet, with_progress
 from emotions.files import replacing
 
 Progress = Callable[..., Iterable]
@@ -96,11 +96,13 @@ def _near_groups(
 ) -> np.ndarray:
     """Join groups of exact copies whose thumbnails, uint8 (n, 48, 48), show the same picture."""
     _, first = np.unique(copies, return_index=True)  # one image for each group of exact copies
-    hashes = _perceptual_hashes(_steps(thumbnails[first], progress, len(first), "Hashing images"))
+    hashes = _perceptual_hashes(
+        with_progress(thumbnails[first], progress, len(first), "Hashing images")
+    )
     vectors = thumbnails[first].reshape(len(first), -1)
     joined = np.arange(len(first))
     starts = range(0, len(first), ROWS_AT_ONCE)
-    for start in _steps(starts, progress, len(starts), "Comparing images"):
+    for start in with_progress(starts, progress, len(starts), "Comparing images"):
         one, other = _similar_hashes(hashes, start)
         different = joined[one] != joined[other]
         one, other = one[different], other[different]
@@ -348,8 +350,3 @@ def apply_leave_out(images: ImageSet, leave_out: pd.DataFrame) -> ImageSet:
             )
     files = tuple(compress(images.files, kept))
     return ImageSet(images.images[kept], images.labels[kept], images.classes, files)
-
-
-def _steps(items: Iterable, progress: Progress | None, total: int, description: str) -> Iterable:
-    """Wrap `items` in the caller's progress bar, if there is one."""
-    return items if progress is None else progress(items, total=total, desc=description)

@@ -462,7 +462,7 @@ def _decode_split(
         done = pool.map(lambda rows: [_decode(paths[row], side) for row in rows], chunks)
         images = chain.from_iterable(done)
         description = f"Reading {listing.folder.name}"
-        for row, image in enumerate(_steps(images, progress, len(paths), description)):
+        for row, image in enumerate(with_progress(images, progress, len(paths), description)):
             if image.pixels.ndim > 2 and channels == 1:
                 return None
             array[row] = image.pixels.reshape(side, side, -1)
@@ -473,7 +473,9 @@ def _decode_split(
     return counts
 
 
-def _steps(items: Iterable, progress: Progress | None, total: int, description: str) -> Iterable:
+def with_progress(
+    items: Iterable, progress: Progress | None, total: int, description: str
+) -> Iterable:
     """Wrap `items` in the caller's progress bar, if there is one."""
     return items if progress is None else progress(items, total=total, desc=description)
 
@@ -769,7 +771,7 @@ def unpack_archive(archive: Path, folder: Path, *, progress: Progress | None = N
         _check_members(members, archive)
         targets = _plan_targets(members, archive)
         with _new_folder(folder) as unfinished:
-            for target, member in _steps(
+            for target, member in with_progress(
                 targets.items(), progress, len(targets), f"Unpacking {archive.name}"
             ):
                 with _reading_archive(archive):
@@ -888,7 +890,7 @@ def convert_csv(csv_file: Path, folder: Path, *, progress: Progress | None = Non
     counts: Counter[str] = Counter()
     with _new_folder(folder) as unfinished:
         rows = _csv_rows(csv_file)
-        for line, emotion, pixels, usage in _steps(
+        for line, emotion, pixels, usage in with_progress(
             rows, progress, None, f"Converting {csv_file.name}"
         ):
             image, target = _csv_image(f"Line {line} of {csv_file}", emotion, pixels, usage)
