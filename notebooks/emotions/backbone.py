@@ -81,6 +81,14 @@ def build(weights: str, image_size: int, folder: Path, random_seed: int) -> Back
     return Backbone(model, TITLES.get(weights, f"file {Path(weights).name}"), digest(model))
 
 
+def copy(other: Backbone, image_size: int) -> Backbone:
+    """Return a backbone with the same weights for another input size or dtype policy."""
+    models = import_keras_vggface()
+    model = models.VGG16(include_top=False, weights=None, input_shape=(image_size, image_size, 3))
+    model.set_weights(other.model.get_weights())
+    return Backbone(model, other.weights, other.digest)
+
+
 def digest(model: keras.Model) -> str:
     """Return the first 16 hex digits of the SHA-256 of all parameters of a model."""
     parameters = hashlib.sha256()

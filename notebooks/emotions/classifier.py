@@ -1,16 +1,25 @@
 """The surgery: cut the backbone, sew a new head on, freeze, compile."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from emotions.backbone import Backbone
+from emotions.backbone import Backbone, digest
 from emotions.preprocessing import network_input
 from emotions.quiet_keras import keras
 from emotions.settings import Settings
 
 # What learns -> the layer whose cached maps it starts from; None starts from the images.
-STARTS = {"head": None, "block5": "pool4", "block4": "pool3", "everything": None}
+STARTS = {"head": None, "block5": "pool4", "block4": "pool3", "block3": None, "everything": None}
+OPTIMIZERS = {"SGD": keras.optimizers.SGD, "Adam": keras.optimizers.Adam}
+LEARNING_BLOCKS = {
+    "head": "",
+    "block5": "5",
+    "block4": "45",
+    "block3": "345",
+    "everything": "12345",
+}
 
 
 def head(
@@ -66,27 +75,96 @@ def head(
     return keras.Model(inputs, x, name="head")
 
 
-def optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
-    """Return Keras' optimizer called SGD or Adam, otherwise with its defaults.
+def learning_rate(
+    settings: Settings, steps_per_epoch: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate, or how it rises and falls over the steps of a training.
 
-    Raises
-    ------
-    KeyError
-        If it has another name.
+    It rises in a straight line during `settings.warmup` epochs and then stays, or falls to 0 by
+    half a cosine (Loshchilov and Hutter 2017, "SGDR", arXiv:1608.03983).
     """
-    return {"SGD": keras.optimizers.SGD, "Adam": keras.optimizers.Adam}[name](learning_rate)
+    warmup = round(settings.warmup * steps_per_epoch)
+    if settings.schedule == "constant" and not warmup:
+        return settings.learning_rate
+    falling = max(1, settings.epochs * steps_per_epoch - warmup)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else settings.learning_rate,
+        falling,
+        alpha=0.0 if settings.schedule == "cosine" else 1.0,
+        warmup_target=settings.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
+def optimizer(
+    settings: Settings, steps_per_epoch: int, rates: Mapping[str, float] | None = None
+) -> keras.optimizers.Optimizer:
+    """Return Keras' SGD or Adam as the settings want it.
+
+    Parameters
+    ----------
+    settings
+        For the optimizer, its learning rate, schedule, momentum and weight decay.
+    steps_per_epoch
+        Updates in an epoch.
+    rates
+        Path of a variable -> the share of the learning rate that it learns with; 1 if not named.
+    """
+    kind = OPTIMIZERS[settings.optimizer]
+    options: dict[str, Any] = {"weight_decay": settings.weight_decay or None}
+    if settings.optimizer == "SGD":
+        options |= {"momentum": settings.momentum, "nesterov": settings.momentum > 0}
+    made = _with_rates(kind, rates) if rates else kind
+    return made(learning_rate(settings, steps_per_epoch), **options)
+
+
+def _with_rates(kind: type, rates: Mapping[str, float]) -> type:
+    """Return a kind of optimizer in which some variables learn more slowly than others."""
+
+    class Discriminative(kind):
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            share = rates.get(variable.path, 1.0)
+            super().update_step(gradient, variable, learning_rate * share)
+
+    Discriminative.__name__ = kind.__name__
+    return Discriminative
+
+
+def block_rates(backbone: keras.Model, share: float) -> dict[str, float]:
+    """Return the share of the learning rate of each variable of the backbone, by its path.
+
+    Block 5 learns with `share` of the head's rate, block 4 with `share` of that, and so on: the
+    earlier a layer, the more general what it knows (Howard and Ruder 2018, arXiv:1801.06146).
+    """
+    if share == 1:
+        return {}
+    return {
+        weight.path: share ** (6 - int(layer.name[4]))
+        for layer in backbone.layers
+        if layer.name.startswith("conv")
+        for weight in layer.weights
+    }
 
 
 def compile_classifier(
-    model: keras.Model, optimizer_name: str, learning_rate: float, steps_per_execution: int = 1
+    model: keras.Model,
+    settings: Settings,
+    *,
+    steps_per_epoch: int = 1,
+    steps_per_execution: int = 1,
+    rates: Mapping[str, float] | None = None,
 ) -> keras.Model:
-    """Compile a classifier for integer labels and return it.
+    """Compile a classifier and return it.
 
-    XLA is off: compiling takes longer than a small head trains.
+    Labels are integers, or one-hot rows if they are smoothed or mixed (`settings.label_smoothing`,
+    `settings.mixup`). XLA is off: compiling takes longer than a small head trains.
     """
+    loss: Any = "sparse_categorical_crossentropy"
+    if settings.label_smoothing or settings.mixup:
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
     model.compile(
-        optimizer=optimizer(optimizer_name, learning_rate),
-        loss="sparse_categorical_crossentropy",
+        optimizer=optimizer(settings, steps_per_epoch, rates),
+        loss=loss,
         metrics=["accuracy"],
         steps_per_execution=steps_per_execution,
         jit_compile=False,
@@ -95,30 +173,72 @@ def compile_classifier(
 
 
 def apply_layers(
-    backbone: keras.Model, x: keras.KerasTensor, after: str | None, until: str
-) -> keras.KerasTensor:
-    """Apply the backbone's layers behind `after` (None: from the start) up to `until` to `x`.
+    backbone: keras.Model, x: keras.KerasTensor, after: str | None, wanted: Sequence[str]
+) -> list[keras.KerasTensor]:
+    """Apply the backbone's layers behind `after` (None: from the start) to `x`.
 
     The layers are the backbone's own, so what trains here trains there.
+
+    Returns
+    -------
+    list
+        The maps of the layers `wanted`, in their order; `after` itself gives `x`.
     """
     names = [layer.name for layer in backbone.layers[1:]]
     first = 0 if after is None else names.index(after) + 1
-    for name in names[first : names.index(until) + 1]:
-        x = backbone.get_layer(name)(x)
-    return x
+    last = max(names.index(name) for name in wanted)
+    maps = {after: x}
+    for name in names[first : last + 1]:
+        maps[name] = x = backbone.get_layer(name)(x)
+    return [maps[name] for name in wanted]
+
+
+def rescale(backbone: Backbone, faces: np.ndarray) -> Backbone:
+    """Scale the convolutions so that each channel has mean 0 and spread 1 before its ReLU.
+
+    That is what batch normalisation would do in its first step, folded into the weights: channels
+    that no face ever excites wake up, and one learning rate fits all layers (Salimans and Kingma
+    2016, "Weight normalization", section 3, arXiv:1602.07868).
+
+    Parameters
+    ----------
+    backbone
+        Changed in place.
+    faces
+        float (n, size, size, 3), prepared network input; some hundred training faces.
+
+    Returns
+    -------
+    Backbone
+        The same model with its new digest.
+    """
+    x = keras.ops.convert_to_tensor(faces)
+    for layer in backbone.model.layers[1:]:
+        if layer.name.startswith("conv"):
+            kernel, bias = layer.get_weights()
+            before = keras.ops.conv(x, kernel, padding="same") + bias
+            mean, variance = keras.ops.moments(before, axes=(0, 1, 2))
+            # a channel that never changes stays finite
+            spread = keras.ops.sqrt(variance) + 1e-3 * keras.ops.std(before)
+            x = keras.ops.relu((before - mean) / spread)
+            mean, spread = (keras.ops.convert_to_numpy(values) for values in (mean, spread))
+            layer.set_weights([kernel / spread, (bias - mean) / spread])
+        else:
+            x = layer(x)
+    return Backbone(backbone.model, backbone.weights, digest(backbone.model))
 
 
 def freeze(backbone: keras.Model, trainable: str) -> None:
-    """Let only the blocks learn that `trainable` names: head (none), block5, block4 or everything.
+    """Let only the blocks learn that `trainable` names, and those behind them; `head`: none.
 
     Raises
     ------
     KeyError
         If it names something else.
     """
-    learning = {"head": (), "block5": ("5",), "block4": ("4", "5"), "everything": tuple("12345")}
+    learning = tuple(f"conv{block}" for block in LEARNING_BLOCKS[trainable])
     for layer in backbone.layers:
-        layer.trainable = layer.name.startswith(tuple(f"conv{k}" for k in learning[trainable]))
+        layer.trainable = layer.name.startswith(learning) if learning else False
 
 
 def classifier(
@@ -127,7 +247,7 @@ def classifier(
     new_head: keras.Model,
     settings: Settings,
     mean: tuple[float, float, float] | None,
-    pool: keras.Model | None,
+    pool: keras.Model,
 ) -> keras.Model:
     """Join pre-processing, backbone and head to one model, from image to probabilities.
 
@@ -138,15 +258,15 @@ def classifier(
     backbone, new_head
         The trained parts; their layers are shared, not copied.
     settings
-        For layer and input size.
+        For layers and input size.
     mean
         Subtracted from B, G, R.
     pool
-        Model from the layer's maps to the head's features; None if they are the same.
+        Model from the layers' maps to the head's features.
     """
     preparation = network_input(image_shape, settings.image_size, mean)
-    maps = apply_layers(backbone.model, preparation.output, None, settings.layer)
-    probabilities = new_head(maps if pool is None else pool(maps))
+    maps = apply_layers(backbone.model, preparation.output, None, settings.layers)
+    probabilities = new_head(pool(maps))
     return keras.Model(preparation.input, probabilities, name="emotions_classifier")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emotions import backbone, copies, dataset, figures
+from emotions import backbone, classifier, copies, dataset, figures, training
 from emotions.files import write_json
 from emotions.progress import Progress
 from emotions.settings import Settings, read_settings
@@ -142,5 +142,19 @@ def open_backbone(course: Course) -> tuple[backbone.Backbone, str]:
     policy = backbone.choose_precision(settings.precision)
     print(sentence)
     print(f"Precision: {policy}.")
+    with backbone.precision("float32" if settings.rescale else policy):
+        made = backbone.build(weights, settings.image_size, folder, settings.random_seed)
+    return (rescaled(course, made, policy) if settings.rescale else made), policy
+
+
+def rescaled(course: Course, made: backbone.Backbone, policy: str) -> backbone.Backbone:
+    """Return the backbone rescaled on 512 training faces, in the precision `policy`."""
+    settings = course.settings
+    random = np.random.default_rng(settings.random_seed)
+    rows = random.permutation(training.split_rows(course.data, settings)[0])[:512]
+    faces = training.prepared_images(settings, course.data, np.sort(rows))
+    scaled = classifier.rescale(made, faces)
+    if policy == "float32":
+        return scaled
     with backbone.precision(policy):
-        return backbone.build(weights, settings.image_size, folder, settings.random_seed), policy
+        return backbone.copy(scaled, settings.image_size)

@@ -17,6 +17,7 @@ from emotions.backbone import Backbone
 from emotions.dataset import ImageSet
 from emotions.preprocessing import network_input
 from emotions.quiet_keras import keras
+from emotions.settings import FEATURE_LAYERS
 
 FORMAT = 1  # change it and every cached feature is computed again
 BATCH = 256
@@ -30,7 +31,7 @@ class FeatureSpec:
     Attributes
     ----------
     layer
-        `pool3`, `pool4` or `pool5`.
+        One of `settings.FEATURE_LAYERS`.
     pooling
         `average` (one number per channel), `flatten` (maps, averaged down to the side that they
         have at 48 pixels), or `maps` (as they are, to train further blocks on).
@@ -77,7 +78,7 @@ def extractor(
         Features that differ in layer and pooling alone.
     """
     preparation = network_input(image_shape, specs[0].image_size, specs[0].mean)
-    deepest = max(spec.layer for spec in specs)
+    deepest = max((spec.layer for spec in specs), key=FEATURE_LAYERS.index)
     layers = {spec.layer: backbone.model.get_layer(spec.layer).output for spec in specs}
     cut = keras.Model(backbone.model.input, list(layers.values()), name=f"to_{deepest}")
     maps = dict(zip(layers, cut(preparation.output), strict=True))

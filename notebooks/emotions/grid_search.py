@@ -130,7 +130,12 @@ def _compiled_head(
     Keras traces a graph for every new model, which takes longer than a small head trains.
     """
     model = _new_head(channels, classes, units, dropout, random_seed=0)
-    surgery.compile_classifier(model, optimizer, learning_rate=0.001, steps_per_execution=16)
+    model.compile(
+        surgery.OPTIMIZERS[optimizer](),
+        "sparse_categorical_crossentropy",
+        steps_per_execution=16,
+        jit_compile=False,
+    )
     model.optimizer.build(model.trainable_variables)
     return model
 

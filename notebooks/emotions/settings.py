@@ -15,8 +15,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from emotions.recipes import RECIPES
+
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "EMOTIONS_"
+FEATURE_LAYERS = ("pool3", "pool4", "conv5_3", "pool5")
+BEFORE_BLOCK = {"block5": ("pool3", "pool4"), "block4": ("pool3",)}
 WEIGHTS = ("auto", "vggface", "hed", "random")
 
 # The seed project's names for its command-line parameters (../shared/seed/README.txt).
@@ -44,6 +48,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
+    recipe: str = Field(
+        "seed", description=f"a set of values for what you do not set: {', '.join(RECIPES)}"
+    )
     train_data: Path | None = Field(
         None, description="folder of training images, one folder per emotion in it"
     )
@@ -56,17 +63,49 @@ class Settings(BaseSettings):
     learning_rate: float = Field(0.001, gt=0, le=10, description="size of an update")
     epochs: int = Field(50, ge=1, le=10_000, description="passes through the training images")
     batch_size: int = Field(64, ge=1, le=65_536, description="images per update")
-    trainable: Literal["head", "block5", "block4", "everything"] = Field(
-        "head", description="what learns: the head alone, or blocks of the backbone with it"
+    trainable: Literal["head", "block5", "block4", "block3", "everything"] = Field(
+        "head",
+        description="what learns: the head alone, with it block 5, blocks 4 and 5, blocks 3 to 5, "
+        "or everything",
     )
-    layer: Literal["pool3", "pool4", "pool5"] = Field(
-        "pool5", description="layer of the backbone that feeds the head"
+    layer: str = Field(
+        "pool5",
+        description=f"layer of the backbone that feeds the head: {', '.join(FEATURE_LAYERS)}, or "
+        "several with a plus between them",
     )
     pooling: Literal["average", "flatten"] = Field(
         "average", description="how a feature map becomes a vector"
     )
     image_size: int = Field(
         48, ge=48, le=224, multiple_of=16, description="side of the network's input, in pixels"
+    )
+    rescale: bool = Field(
+        False,
+        description="scale the backbone's weights so that each channel has mean 0 and spread 1 "
+        "over the training faces, as batch normalisation would at its start",
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="how the learning rate goes on: it stays, or falls to 0 by a cosine"
+    )
+    warmup: float = Field(
+        0.0, ge=0, le=100, description="epochs in which the learning rate first rises from 0"
+    )
+    backbone_rate: float = Field(
+        1.0, gt=0, le=1, description="the learning rate of a block, as a share of the one after it"
+    )
+    momentum: float = Field(0.0, ge=0, lt=1, description="of SGD, in Nesterov's form")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="pulls weights towards 0, decoupled")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="share of each label that is spread over all classes"
+    )
+    class_weights: bool = Field(False, description="weigh rare classes up, to an equal total each")
+    augmentation: Literal["none", "mirror", "light", "strong"] = Field(
+        "none",
+        description="how training images are changed at random: not, mirrored, also moved and "
+        "shaded, or more of it and partly painted over",
+    )
+    mixup: float = Field(
+        0.0, ge=0, le=10, description="alpha of mixup: how far two images are blended; 0 does not"
     )
     units: int = Field(256, ge=1, le=8192, description="units of the head's hidden layer")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of hidden units left out per step")
@@ -120,6 +159,21 @@ class Settings(BaseSettings):
     def _find_weights(cls, value: str) -> str:
         return value if value in WEIGHTS else str(absolute(Path(value)))
 
+    @field_validator("recipe", mode="after")
+    @classmethod
+    def _find_recipe(cls, value: str) -> str:
+        if value not in RECIPES:
+            raise ValueError(f"there are the recipes {', '.join(RECIPES)}")
+        return value
+
+    @field_validator("layer", mode="after")
+    @classmethod
+    def _check_layers(cls, value: str) -> str:
+        layers = value.split("+")
+        if len(set(layers)) < len(layers) or not set(layers) <= set(FEATURE_LAYERS):
+            raise ValueError(f"choose from {', '.join(FEATURE_LAYERS)}, each at most once")
+        return "+".join(sorted(layers, key=FEATURE_LAYERS.index))
+
     @field_validator("grid", mode="before")
     @classmethod
     def _read_grid(cls, value: Any) -> Any:
@@ -145,24 +199,34 @@ class Settings(BaseSettings):
     def _check_together(self) -> "Settings":
         if (self.train_data is None) != (self.val_data is None):
             raise ValueError("train_data and val_data belong together: give both, or neither")
-        deepest = {"block4": ("pool4", "pool5"), "block5": ("pool5",)}
-        layers = deepest.get(self.trainable, (self.layer,))
-        if self.layer not in layers:
+        too_early = BEFORE_BLOCK.get(self.trainable, ())
+        if set(self.layers) <= set(too_early):
+            choices = [layer for layer in FEATURE_LAYERS if layer not in too_early]
             raise ValueError(
                 f"{self.trainable} lies behind {self.layer}, so it would not learn anything: "
-                f"choose layer {' or '.join(layers)}, or trainable head"
+                f"choose layer {' or '.join(choices)}, or trainable head"
             )
+        if self.mixup and self.class_weights:
+            raise ValueError("class_weights and mixup do not go together: choose one of them")
         return self
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that feed the head, from the shallowest on."""
+        return tuple(self.layer.split("+"))
 
     def changed(self, **changes: Any) -> "Settings":
         """Return these settings with some values replaced, validated again.
+
+        A new `recipe` brings its own values with it.
 
         Raises
         ------
         SettingsError
             If a name or a value cannot be used.
         """
-        return read_settings(**{**self.model_dump(), **changes})
+        values = RECIPES.get(changes.get("recipe"), {}) | changes
+        return read_settings(**{**self.model_dump(), **values})
 
 
 def absolute(path: Path) -> Path:
@@ -189,9 +253,16 @@ def read_settings(**values: Any) -> Settings:
         if name.startswith(PREFIX) and not known:
             raise SettingsError(f"The environment variable {name} {_suggest(name)}")
     try:
-        return Settings(**values)
+        return Settings(**{**_of_the_recipe(values), **values})
     except ValidationError as error:
         raise SettingsError(_one_sentence(error)) from None
+
+
+def _of_the_recipe(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what the wanted recipe sets and neither `values` nor the environment does."""
+    recipe = values.get("recipe", os.environ.get(f"{PREFIX}RECIPE", "seed"))
+    wanted = RECIPES.get(recipe, {})
+    return {name: x for name, x in wanted.items() if PREFIX + name.upper() not in os.environ}
 
 
 def _suggest(name: str) -> str:

@@ -6,20 +6,21 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from emotions import classifier as surgery
+from emotions.augmentation import AUGMENTATIONS, Augmentation, mixup
 from emotions.backbone import Backbone, precision
 from emotions.copies import copy_groups
 from emotions.dataset import FaceData, ImageSet
 from emotions.features import FeatureSpec, channel_statistics, feature_layer, features
 from emotions.files import read_json, write_json
-from emotions.preprocessing import channel_mean, split_off_validation
+from emotions.preprocessing import channel_mean, network_input, split_off_validation
 from emotions.quiet_keras import keras
 from emotions.settings import Settings
 
@@ -28,8 +29,43 @@ OnEpoch = Callable[[pd.DataFrame], None]
 # The settings that a training's result is written down with.
 PARAMETERS = {
     *("optimizer", "learning_rate", "epochs", "batch_size", "trainable", "layer", "pooling"),
-    *("image_size", "units", "dropout", "mean", "leave_out"),
+    *("image_size", "units", "dropout", "mean", "leave_out", "recipe", "rescale", "schedule"),
+    *("warmup", "backbone_rate", "momentum", "weight_decay", "label_smoothing", "class_weights"),
+    *("augmentation", "mixup"),
 }
+STATISTICS_IMAGES = 2048  # images that scale the head's input if nothing is cached
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How a training batch is changed at random.
+
+    Attributes
+    ----------
+    images
+        Changes images, if the inputs are images.
+    mirrored
+        The same inputs made of the mirrored images; half of the rows are taken from here.
+    mixup
+        Alpha of mixup; 0 does not blend.
+    """
+
+    images: Augmentation | None = None
+    mirrored: np.ndarray | None = None
+    mixup: float = 0.0
+
+    def __call__(
+        self, inputs: np.ndarray, rows: np.ndarray, targets: np.ndarray, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the changed inputs of some rows, float32, and their targets."""
+        batch = inputs[rows]
+        if self.images is not None:
+            batch = self.images(batch, random)
+        if self.mirrored is not None:
+            swapped = random.random(len(rows)) < 0.5
+            batch[swapped] = self.mirrored[rows[swapped]]
+        batch = batch.astype(np.float32)
+        return mixup(batch, targets, self.mixup, random) if self.mixup else (batch, targets)
 
 
 class Batches(keras.utils.PyDataset):
@@ -50,6 +86,10 @@ class Batches(keras.utils.PyDataset):
         same batches. None keeps the order.
     epoch
         Number of the first epoch, from 0.
+    change
+        How the batches are changed at random; needs a random seed.
+    classes
+        Makes the labels one-hot rows of this length.
     """
 
     def __init__(
@@ -60,10 +100,15 @@ class Batches(keras.utils.PyDataset):
         batch_size: int,
         random_seed: int | None = None,
         epoch: int = 0,
+        *,
+        change: Changes | None = None,
+        classes: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(workers=1, max_queue_size=4)
         self.inputs, self.labels, self.rows = inputs, labels, rows
         self.batch_size, self.random_seed, self.epoch = batch_size, random_seed, epoch
+        self.change = change or Changes()
+        self.one_hot = None if classes is None else np.eye(classes, dtype=np.float32)
         self._shuffle()
 
     def __len__(self) -> int:
@@ -71,7 +116,12 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = np.sort(self._order[index * self.batch_size : (index + 1) * self.batch_size])
-        return self.inputs[rows].astype(np.float32), self.labels[rows]
+        labels = self.labels[rows]
+        targets = labels if self.one_hot is None else self.one_hot[labels]
+        if self.random_seed is None:
+            return self.inputs[rows].astype(np.float32), targets
+        random = np.random.default_rng([self.random_seed, self.epoch, index])
+        return self.change(self.inputs, rows, targets, random)
 
     def on_epoch_end(self) -> None:
         """Shuffle for the next epoch."""
@@ -106,6 +156,8 @@ class Task:
         The part that learns, compiled: `inputs` -> probabilities (n, classes).
     whole
         Image (n, height, width, channels), 0 to 255 -> probabilities; shares `model`'s layers.
+    change
+        How training batches are changed at random.
     """
 
     settings: Settings
@@ -118,6 +170,7 @@ class Task:
     validation: np.ndarray
     model: keras.Model
     whole: keras.Model
+    change: Changes = Changes()
 
 
 @dataclass
@@ -176,8 +229,8 @@ def some_images(data: FaceData, rows: np.ndarray) -> tuple[ImageSet, str]:
 
 
 def feature_spec(settings: Settings, data: FaceData, policy: str, **changes: str) -> FeatureSpec:
-    """Return the features that the settings ask for, some of it changed."""
-    values = {"layer": settings.layer, "pooling": settings.pooling} | changes
+    """Return the features of the settings' deepest layer, some of it changed."""
+    values = {"layer": settings.layers[-1], "pooling": settings.pooling} | changes
     mean = channel_mean(settings.mean, data.train.images)
     return FeatureSpec(image_size=settings.image_size, mean=mean, precision=policy, **values)
 
@@ -194,7 +247,7 @@ def compute_features(
     One pass of an image through the backbone gives all of them, so that neither a training nor
     the comparison of layers sends it through again.
     """
-    specs = {feature_spec(settings, data, policy)}
+    specs = {feature_spec(settings, data, policy, layer=layer) for layer in settings.layers}
     layers = ("pool3", "pool4", "pool5")
     specs |= {feature_spec(settings, data, policy, layer=x, pooling="flatten") for x in layers}
     ordered = sorted(specs, key=lambda spec: (spec.layer, spec.pooling))
@@ -227,69 +280,178 @@ def prepare(
     progress
         Wraps an iterable, like tqdm.
     """
-    spec = feature_spec(settings, data, policy)
-    start = surgery.STARTS[settings.trainable]
-    specs = (
-        [spec]
-        if start is None
-        else [spec, feature_spec(settings, data, policy, layer=start, pooling="maps")]
-    )
-    folder = settings.data / "cache" / "features"
-    train, test = (
-        features(images, f"{data.fingerprint}-{name}", backbone, specs, folder, progress)
-        for name, images in (("train", data.train), ("test", data.test))
-    )
     training, validation = split_rows(data, settings, left_out)
+    pooling = pooling_model(settings, backbone, policy)
+    cached = not starts_from_images(settings)
+    inputs = (_cached_inputs if cached else _images)(settings, data, backbone, policy, progress)
+    if cached and settings.trainable == "head":
+        statistics = channel_statistics(inputs.train, training)
+    else:
+        sample = sample_features(settings, data, backbone, pooling, training)
+        statistics = channel_statistics(sample, np.arange(len(sample)))
     head = surgery.head(
-        train[0].shape[1:],
+        pooling.output.shape[1:],
         len(data.train.classes),
         units=settings.units,
         dropout=settings.dropout,
-        statistics=channel_statistics(train[0], training),
+        statistics=statistics,
         random_seed=settings.random_seed,
     )
-    whole, model = _operate(settings, data, backbone, head, spec, policy)
+    whole, model = _operate(settings, data, backbone, pooling, head, policy)
     surgery.freeze(backbone.model, settings.trainable)
-    # several steps at a time: for a small head the way from Python to TensorFlow costs most
-    steps = 16 if settings.trainable == "head" else 1
-    if settings.trainable == "everything":
-        train, test = [data.train.images], [data.test.images]
+    surgery.compile_classifier(
+        model,
+        settings,
+        steps_per_epoch=-(-len(training) // settings.batch_size),
+        # several steps at a time: for a small head the way from Python to the engine costs most
+        steps_per_execution=16 if model is head else 1,
+        rates=surgery.block_rates(backbone.model, settings.backbone_rate),
+    )
     return Task(
         settings,
         data.train.classes,
-        train[-1],
+        inputs.train,
         data.train.labels,
-        test[-1],
+        inputs.test,
         data.test.labels,
         training,
         validation,
-        surgery.compile_classifier(model, settings.optimizer, settings.learning_rate, steps),
+        model,
         whole,
+        inputs.change,
     )
+
+
+def starts_from_images(settings: Settings) -> bool:
+    """Tell whether images pass through the network in each epoch, not once for all of them.
+
+    They must if an early block learns, or if they are changed in more ways than mirroring.
+    """
+    early = settings.trainable in ("block3", "everything")
+    return early or settings.augmentation not in ("none", "mirror")
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What the part that learns gets to see, and how it is changed while training."""
+
+    train: np.ndarray
+    test: np.ndarray
+    change: Changes
+
+
+def _images(
+    settings: Settings,
+    data: FaceData,
+    backbone: Backbone,
+    policy: str,
+    progress: Callable[..., Iterable] | None,
+) -> _Inputs:
+    """Return the images as they are."""
+    change = Changes(AUGMENTATIONS[settings.augmentation], mixup=settings.mixup)
+    return _Inputs(data.train.images, data.test.images, change)
+
+
+def _cached_inputs(
+    settings: Settings,
+    data: FaceData,
+    backbone: Backbone,
+    policy: str,
+    progress: Callable[..., Iterable] | None,
+) -> _Inputs:
+    """Return the head's features, or the maps that the first learning block starts from."""
+    start = surgery.STARTS[settings.trainable]
+    if start is None:
+        specs = [feature_spec(settings, data, policy, layer=layer) for layer in settings.layers]
+    else:
+        specs = [feature_spec(settings, data, policy, layer=start, pooling="maps")]
+    folder = settings.data / "cache" / "features"
+
+    def of(images: ImageSet, name: str) -> np.ndarray:
+        key = f"{data.fingerprint}-{name}"
+        return side_by_side(features(images, key, backbone, specs, folder, progress))
+
+    train, test = of(data.train, "train"), of(data.test, "test")
+    mirrored = None
+    if settings.augmentation == "mirror":
+        turned = replace(data.train, images=data.train.images[:, :, ::-1])
+        mirrored = of(turned, "train-mirrored")
+    return _Inputs(train, test, Changes(mirrored=mirrored, mixup=settings.mixup))
+
+
+def side_by_side(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Return features of several layers as one vector per image; those of one layer as they are."""
+    if len(arrays) == 1:
+        return arrays[0]
+    return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
+
+
+def pooling_model(settings: Settings, backbone: Backbone, policy: str) -> keras.Model:
+    """Return a model from the maps of the settings' layers to the head's features."""
+    with precision(policy):
+        maps = [
+            keras.Input(backbone.model.get_layer(layer).output.shape[1:], name=f"{layer}_maps")
+            for layer in settings.layers
+        ]
+        specs = [
+            FeatureSpec(layer, settings.pooling, settings.image_size, None, policy)
+            for layer in settings.layers
+        ]
+        pooled = [feature_layer(x, spec) for x, spec in zip(maps, specs, strict=True)]
+        if len(pooled) > 1:
+            flat = [keras.layers.Flatten()(x) for x in pooled]
+            pooled = [keras.layers.Concatenate(name="side_by_side")(flat)]
+        return keras.Model(maps, pooled[0], name="pooling")
+
+
+def sample_features(
+    settings: Settings,
+    data: FaceData,
+    backbone: Backbone,
+    pooling: keras.Model,
+    rows: np.ndarray,
+) -> np.ndarray:
+    """Return the head's features of some random training images, to scale its input by."""
+    random = np.random.default_rng(settings.random_seed)
+    chosen = np.sort(random.permutation(rows)[:STATISTICS_IMAGES])
+    maps = surgery.apply_layers(backbone.model, backbone.model.input, None, settings.layers)
+    model = keras.Model(backbone.model.input, pooling(maps))
+    parts = np.array_split(prepared_images(settings, data, chosen), -(-len(chosen) // 256))
+    return np.concatenate([np.asarray(model.predict(part, verbose=0), "f4") for part in parts])
 
 
 def _operate(
     settings: Settings,
     data: FaceData,
     backbone: Backbone,
+    pooling: keras.Model,
     head: keras.Model,
-    spec: FeatureSpec,
     policy: str,
 ) -> tuple[keras.Model, keras.Model]:
     """Return the whole classifier and the part of it that learns."""
+    mean = channel_mean(settings.mean, data.train.images)
     with precision(policy):
-        maps = keras.Input(backbone.model.get_layer(settings.layer).output.shape[1:])
-        pool = keras.Model(maps, feature_layer(maps, spec), name="pooling")
         image_shape = data.train.images.shape[1:]
-        whole = surgery.classifier(image_shape, backbone, head, settings, spec.mean, pool)
-        start = surgery.STARTS[settings.trainable]
+        whole = surgery.classifier(image_shape, backbone, head, settings, mean, pooling)
+        if starts_from_images(settings):
+            return whole, whole
         if settings.trainable == "head":
             return whole, head
-        if start is None:
-            return whole, whole
+        start = surgery.STARTS[settings.trainable]
         inputs = keras.Input(backbone.model.get_layer(start).output.shape[1:])
-        x = surgery.apply_layers(backbone.model, inputs, start, settings.layer)
-        return whole, keras.Model(inputs, head(pool(x)), name=f"{settings.trainable}_and_head")
+        maps = surgery.apply_layers(backbone.model, inputs, start, settings.layers)
+        model = keras.Model(inputs, head(pooling(maps)), name=f"{settings.trainable}_and_head")
+        return whole, model
+
+
+def prepared_images(
+    settings: Settings, data: FaceData, rows: np.ndarray, size: int | None = None
+) -> np.ndarray:
+    """Return some training images as the network's input, float32 (n, size, size, 3)."""
+    mean = channel_mean(settings.mean, data.train.images)
+    images = data.train.images[rows]
+    model = network_input(images.shape[1:], size or settings.image_size, mean)
+    return model.predict(images, verbose=0)
 
 
 def train(
@@ -320,6 +482,7 @@ def train(
     keeper.resume()
     first = len(keeper.history)
     settings = task.settings
+    classes = len(task.classes) if settings.label_smoothing or settings.mixup else None
     if first < settings.epochs and not keeper.stopped:
         batches = Batches(
             task.inputs,
@@ -328,8 +491,10 @@ def train(
             settings.batch_size,
             settings.random_seed,
             first,
+            change=task.change,
+            classes=classes,
         )
-        validation = Batches(task.inputs, task.labels, task.validation, 512)
+        validation = Batches(task.inputs, task.labels, task.validation, 512, classes=classes)
         try:
             task.model.fit(
                 batches,
@@ -338,11 +503,18 @@ def train(
                 shuffle=False,
                 validation_data=validation,
                 callbacks=[keeper],
+                class_weight=class_weights(task) if settings.class_weights else None,
                 verbose=0,
             )
         except KeyboardInterrupt:
             keeper.stopped = True
     return keeper.finish()
+
+
+def class_weights(task: Task) -> dict[int, float]:
+    """Return a weight per class, so that each class has the same total over the training rows."""
+    counts = np.bincount(task.labels[task.training], minlength=len(task.classes))
+    return {k: len(task.training) / (len(counts) * max(1, int(n))) for k, n in enumerate(counts)}
 
 
 class Keeper(keras.callbacks.Callback):
