@@ -6,9 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from emotions import compact
 from emotions.dataset import DataError, read_image
 from emotions.files import read_json
 from emotions.quiet_keras import keras
+from emotions.settings import ROOT
+
+SHIPPED = "classifier.safetensors"
+REFERENCE = ROOT / "output" / "fer2013" / SHIPPED
 
 
 @dataclass(frozen=True)
@@ -69,3 +74,45 @@ def load_classifier(file: Path) -> Classifier:
             "outputs: run notebook 04 again."
         )
     return Classifier(model, classes, details)
+
+
+def load_shipped(file: Path = REFERENCE, precision: str = "float32") -> Classifier:
+    """Load the classifier that comes with the course, trained on FER-2013.
+
+    Parameters
+    ----------
+    file
+        Written by `run_recipes.py ship`.
+    precision
+        Keras dtype policy of the backbone.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    model, details = compact.load(file, precision)
+    return Classifier(model, tuple(details.pop("classes")), details)
+
+
+def own_or_shipped(folder: Path) -> tuple[Classifier, str]:
+    """Return your own classifier, or the shipped one if you have trained none, and say which.
+
+    Parameters
+    ----------
+    folder
+        Where notebook 04 leaves `Emotions_classifier.keras`.
+
+    Raises
+    ------
+    DataError
+        If there is neither.
+    """
+    own = folder / "Emotions_classifier.keras"
+    if own.is_file():
+        return load_classifier(own), f"Your own classifier, {own.name}."
+    shipped = load_shipped()
+    return shipped, (
+        f"You have trained none yet: this is the course's own, trained on "
+        f"{shipped.details['data']} from the weights {shipped.details['weights']}."
+    )

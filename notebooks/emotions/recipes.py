@@ -9,7 +9,6 @@ RECIPES: dict[str, dict[str, Any]] = {
     "frozen_plus": {
         "layer": "pool3",
         "pooling": "flatten",
-        "image_size": 96,
         "dropout": 0.5,
         "learning_rate": 5e-4,
         "weight_decay": 0.01,
