@@ -26,7 +26,7 @@ from traitlets.config.loader import PyFileConfigLoader
 
 NOTEBOOKS = Path(__file__).resolve().parent
 CONFIGURATION = NOTEBOOKS / "jupyter_nbconvert_config.py"
-REPORT = "06_report"
+REPORT = "09_report"
 
 
 class InputError(ValueError):

@@ -56,7 +56,7 @@ clean = load_script("clean")
 
 def write_notebook(file: Path, heading: str, *codes: str) -> Path:
     """Write a notebook with a heading and code cells."""
-    cells = [nbformat.v4.new_markdown_cell(f"# {heading}\n\nSee [next](06_report.ipynb).")]
+    cells = [nbformat.v4.new_markdown_cell(f"# {heading}\n\nSee [next](09_report.ipynb).")]
     cells += [nbformat.v4.new_code_cell(code.strip()) for code in codes]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
@@ -69,7 +69,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> course.Course:
     """Run a made-up course of two notebooks once; return where its results are."""
     folder = tmp_path_factory.mktemp("toy_notebooks")
     write_notebook(folder / "01_first.ipynb", "The *first* one", FIRST)
-    write_notebook(folder / "06_report.ipynb", "A report", LAST, WIDGET)
+    write_notebook(folder / "09_report.ipynb", "A report", LAST, WIDGET)
     output = tmp_path_factory.mktemp("output")
     made = course.Course(read_settings(optimizer="SGD", output=output), output / "toy")
     course.run_notebooks(course.course_notebooks(folder), made)
@@ -95,8 +95,8 @@ def test_a_network_reference_would_be_found():
 def test_every_notebook_becomes_a_page_with_its_title(ran: course.Course):
     first = text_of(ran.folder / "notebooks" / "01_first.html")
     assert "<title>The first one</title>" in first
-    assert "<title>A report</title>" in text_of(ran.folder / "notebooks" / "06_report.html")
-    assert 'href="06_report.html"' in first
+    assert "<title>A report</title>" in text_of(ran.folder / "notebooks" / "09_report.html")
+    assert 'href="09_report.html"' in first
 
 
 def test_notebooks_get_the_settings_and_run_in_their_folder(ran: course.Course):
@@ -117,7 +117,7 @@ def test_pages_do_not_tell_whose_computer_it_was(ran: course.Course):
 def test_durations_are_noted_before_the_report_runs(ran: course.Course):
     assert "noted: 01_first" in text_of(ran.folder / "report.html")
     durations = json.loads(text_of(ran.folder / "durations.json"))
-    assert list(durations["notebooks"]) == ["01_first", "06_report"]
+    assert list(durations["notebooks"]) == ["01_first", "09_report"]
     assert durations["total"] == pytest.approx(sum(durations["notebooks"].values()), abs=0.1)
     assert min(durations["notebooks"].values()) > 0
 
@@ -132,7 +132,7 @@ def test_the_report_loads_nothing_and_shows_no_code(ran: course.Course):
     assert network_references(report) == []
     assert "ipywidgets" not in report
     assert "<h1" in report
-    assert "ipywidgets" in text_of(ran.folder / "notebooks" / "06_report.html")
+    assert "ipywidgets" in text_of(ran.folder / "notebooks" / "09_report.html")
 
 
 def test_a_widget_is_shown_by_its_picture_with_its_description(ran: course.Course):

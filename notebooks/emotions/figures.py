@@ -369,3 +369,112 @@ def feature_maps(maps: np.ndarray, title: str, how_many: int = 16) -> Figure:
         columns=8,
         grey_levels=None,
     )
+
+
+def ladder(rungs: pd.DataFrame, title: str) -> Figure:
+    """Bars of validation accuracy, one group per rung, one colour per weights.
+
+    Parameters
+    ----------
+    rungs
+        Columns rung, change, weights, accuracy_validation (0 to 1), minutes.
+    title
+        Of the figure.
+    """
+    changes = list(dict.fromkeys(rungs["change"]))
+    kinds = list(dict.fromkeys(rungs["weights"]))
+    figure, axis = plt.subplots(figsize=(11, 1.5 + 0.7 * len(changes)))
+    height = 0.8 / len(kinds)
+    for number, (kind, colour) in enumerate(zip(kinds, (TRAINING, FROZEN, ACCENT), strict=False)):
+        part = rungs[rungs["weights"] == kind]
+        places = [changes.index(change) + number * height for change in part["change"]]
+        values = 100 * part["accuracy_validation"].to_numpy()
+        axis.barh(places, values, height * 0.9, color=colour, label=kind.split(" (")[0])
+        for place, value, minutes in zip(places, values, part["minutes"], strict=True):
+            text = f"{value:.1f} %" + (f", {minutes:.0f} min" if minutes == minutes else "")
+            axis.text(value + 0.5, place, text, va="center", fontsize=9)
+    axis.set_yticks(np.arange(len(changes)) + 0.4 - height / 2, changes)
+    axis.invert_yaxis()
+    axis.set_xlim(0, 100)
+    axis.set_xlabel("validation accuracy (%)")
+    axis.set_title(title)
+    axis.legend(title="weights", loc="lower right")
+    return figure
+
+
+def reliability(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
+    """Draw accuracy against confidence; on the diagonal a classifier is as sure as it is right.
+
+    Parameters
+    ----------
+    curves
+        Name -> table of `measuring.reliability`.
+    title
+        Of the figure.
+    """
+    figure, axis = plt.subplots(figsize=(6.5, 6))
+    axis.plot([0, 100], [0, 100], color="#555555", linestyle="--", label="as sure as it is right")
+    for (name, table), colour in zip(curves.items(), (ACCENT, TRAINING), strict=False):
+        size = 200 * table["images"] / table["images"].max()
+        across, up = 100 * table["confidence"], 100 * table["accuracy"]
+        axis.plot(across, up, color=colour, label=name)
+        axis.scatter(across, up, s=size, color=colour)
+    axis.set_xlabel("confidence (%)")
+    axis.set_ylabel("accuracy (%)")
+    axis.set_title(title)
+    axis.legend()
+    return figure
+
+
+def heat_on_faces(
+    images: Sequence[np.ndarray], heats: np.ndarray, captions: Sequence[str], title: str
+) -> Figure:
+    """Show faces with the places that speak for the predicted class laid over them in colour."""
+    columns = min(6, len(images))
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.9 * columns, 2.3 * rows + 0.5))
+    axes = np.atleast_1d(axes).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, image, heat, caption in zip(axes, images, heats, captions, strict=False):
+        side = image.shape[0]
+        axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
+        axis.imshow(heat, cmap="viridis", alpha=0.45, extent=(-0.5, side - 0.5, side - 0.5, -0.5),
+                    interpolation="bilinear", vmin=0, vmax=1)  # fmt: skip
+        axis.set_title(caption, fontsize=9)
+    figure.suptitle(title)
+    return figure
+
+
+def photo(pixels: np.ndarray, boxes: np.ndarray, table: pd.DataFrame, title: str) -> Figure:
+    """Show a photo with a numbered frame around each face, and bars of its probabilities.
+
+    Parameters
+    ----------
+    pixels, boxes
+        As in `photos.Photo`.
+    table
+        A row per face, a column per emotion, probabilities.
+    title
+        Of the figure.
+    """
+    shown = table.head(3)
+    width = [1.6] + [1] * max(1, len(shown))
+    figure, axes = plt.subplots(1, len(width), figsize=(3.6 * len(width), 4), width_ratios=width)
+    axes[0].imshow(pixels)
+    axes[0].set_axis_off()
+    axes[0].set_title(title)
+    for number, (left, top, across, down) in enumerate(boxes, start=1):
+        frame = Rectangle((left, top), across, down, fill=False, edgecolor=ACCENT, linewidth=2)
+        axes[0].add_patch(frame)
+        axes[0].text(left, top, str(number), color="white", backgroundcolor=ACCENT, fontsize=9)
+    for axis, (face, values) in zip(axes[1:], shown.iterrows(), strict=False):
+        axis.barh(list(values.index), 100 * values.to_numpy(), color=colours(list(values.index)))
+        axis.invert_yaxis()
+        axis.set_xlim(0, 100)
+        axis.set_xlabel("probability (%)")
+        axis.set_title(f"face {face}")
+    if len(shown) == 0:
+        axes[1].text(0.5, 0.5, "no face found", ha="center")
+        axes[1].set_axis_off()
+    return figure

@@ -104,21 +104,3 @@ def split_off_validation(
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
     training, validation = next(splitter.split(labels, labels, groups))
     return training, validation
-
-
-def augmentation(random_seed: int = 0) -> keras.Sequential:
-    """Return layers that change a face without changing its emotion: mirror, turn, move, zoom.
-
-    Their input and output are (n, height, width, channels), grey levels 0 to 255.
-    """
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            layers.RandomFlip("horizontal", seed=random_seed),
-            layers.RandomRotation(10 / 360, fill_mode="nearest", seed=random_seed + 1),
-            layers.RandomTranslation(0.08, 0.08, fill_mode="nearest", seed=random_seed + 2),
-            layers.RandomZoom(0.1, fill_mode="nearest", seed=random_seed + 3),
-            layers.RandomContrast(0.2, value_range=(0, 255), seed=random_seed + 4),
-        ],
-        name="augmentation",
-    )

@@ -9,12 +9,23 @@ from IPython.display import HTML, Image, Markdown, display
 
 from emotions.course_setup import load_data
 from emotions.files import read_json
+from emotions.inference import REFERENCE
+from emotions.results import read as read_results
 from emotions.settings import read_settings
 
 # Published by the seed project, github.com/Rutatu/cds-visual_Self_assigned_project, in
 # output/Emotions_classifier_report.csv; its rows are sorted here.
 SEED_REPORT = Path(__file__).with_name("seed_report.csv")
 
+RESULT_COLUMNS = {
+    "accuracy_validation": "validation",
+    "accuracy_public": "PublicTest",
+    "accuracy_private": "PrivateTest",
+    "accuracy_test": "both",
+    "accuracy_test_without_copies": "without copies",
+    "macro_f1": "macro F1",
+    "minutes": "minutes",
+}
 DESCRIPTIONS = {
     "baselines": "Bars: test accuracy of this network and of two baselines",
     "class_counts": "Bars: number of training and test images of each emotion",
@@ -25,6 +36,8 @@ DESCRIPTIONS = {
     "confusion_matrix": "Matrix: true emotion against predicted emotion",
     "grid_search": "Heat maps: cross-validated accuracy of all combinations of the grid",
     "layers": "Bars: validation accuracy of the grid search and of three layers",
+    "ladder": "Bars: validation accuracy after each change of the recipe, by weights",
+    "reliability": "Curves: accuracy against confidence, before and after temperature scaling",
 }
 
 
@@ -171,6 +184,24 @@ class Results:
                 columns.append(pd.read_csv(file, index_col=0)["f1-score"].rename(title))
         table = pd.concat(columns, axis=1).rename_axis("F1 score (row accuracy: accuracy)")
         return _table(table, dict.fromkeys(table, "{:.3f}"))
+
+    def recipes_table(self) -> HTML | Markdown:
+        """Return what the recipes were measured to be worth on FER-2013."""
+        file = REFERENCE.parent / "results.json"
+        if not file.is_file():
+            return Markdown("*results.json is not there: run `run_recipes.py evaluate`.*")
+        display(
+            Markdown(
+                "Measured on FER-2013 by `notebooks/run_recipes.py`; each row used the test images "
+                "once. Notebook 6 tells the story."
+            )
+        )
+        table = read_results(file)
+        shares = {name: title for name, title in RESULT_COLUMNS.items() if name in table}
+        shown = table[["recipe", "weights", "random_seed", "views", "ensemble", *shares]]
+        shown = shown.rename(columns=shares | {"random_seed": "seed", "ensemble": "models"})
+        formats = {title: "{:.0f}" if title == "minutes" else "{:.1%}" for title in shares.values()}
+        return _table(shown.set_index("recipe"), formats)
 
     def provenance_table(self) -> HTML:
         """Return versions, seed, fingerprint and durations."""

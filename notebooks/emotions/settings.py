@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     image_size: int = Field(
         48, ge=48, le=224, multiple_of=16, description="side of the network's input, in pixels"
     )
+    head_epochs: int = Field(
+        0, ge=0, le=1000, description="epochs in which the head learns alone before the blocks do"
+    )
     rescale: bool = Field(
         False,
         description="scale the backbone's weights so that each channel has mean 0 and spread 1 "

@@ -30,6 +30,7 @@ OnEpoch = Callable[[pd.DataFrame], None]
 PARAMETERS = {
     *("optimizer", "learning_rate", "epochs", "batch_size", "trainable", "layer", "pooling"),
     *("image_size", "units", "dropout", "mean", "leave_out", "recipe", "rescale", "schedule"),
+    "head_epochs",
     *("warmup", "backbone_rate", "momentum", "weight_decay", "label_smoothing", "class_weights"),
     *("augmentation", "mixup"),
 }
@@ -297,6 +298,8 @@ def prepare(
         statistics=statistics,
         random_seed=settings.random_seed,
     )
+    if settings.head_epochs and settings.trainable != "head":
+        head.set_weights(_trained_head(settings, data, backbone, policy, left_out, progress))
     whole, model = _operate(settings, data, backbone, pooling, head, policy)
     surgery.freeze(backbone.model, settings.trainable)
     surgery.compile_classifier(
@@ -329,6 +332,29 @@ def starts_from_images(settings: Settings) -> bool:
     """
     early = settings.trainable in ("block3", "everything")
     return early or settings.augmentation not in ("none", "mirror")
+
+
+def _trained_head(
+    settings: Settings,
+    data: FaceData,
+    backbone: Backbone,
+    policy: str,
+    left_out: np.ndarray | None,
+    progress: Callable[..., Iterable] | None,
+) -> list[np.ndarray]:
+    """Return the weights of a head that learnt alone, on cached features of the frozen backbone.
+
+    A new head's first, wild updates would otherwise destroy what the blocks below it know.
+    """
+    alone = settings.changed(
+        trainable="head",
+        head_epochs=0,
+        epochs=settings.head_epochs,
+        augmentation="none" if settings.augmentation == "none" else "mirror",
+    )
+    task = prepare(alone, data, backbone, policy, left_out=left_out, progress=progress)
+    train(task)
+    return task.model.get_weights()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from emotions.dataset import ImageSet
 from emotions.drawn_faces import ACTION_UNITS, EXPRESSIONS, draw_face
 from emotions.preprocessing import network_input
 from emotions.quiet_keras import keras
+from emotions.recipes import RECIPES
 from emotions.settings import Settings, SettingsError
 
 WIDE = ipywidgets.Layout(width="24em")
@@ -208,13 +209,21 @@ class HyperparameterPicker:
     """The parameters of a training as widgets; `settings` are the picked ones, validated."""
 
     CHOICES: Mapping[str, tuple] = {
+        "recipe": tuple(RECIPES),
         "optimizer": ("SGD", "Adam"),
-        "trainable": ("head", "block5", "block4", "everything"),
-        "layer": ("pool3", "pool4", "pool5"),
+        "trainable": ("head", "block5", "block4", "block3", "everything"),
+        "layer": ("pool3", "pool4", "conv5_3", "pool5", "pool3+pool4", "pool3+pool4+pool5"),
         "pooling": ("average", "flatten"),
         "image_size": (48, 96, 224),
+        "schedule": ("constant", "cosine"),
+        "augmentation": ("none", "mirror", "light", "strong"),
+        "rescale": (False, True),
+        "class_weights": (False, True),
     }
-    NUMBERS = ("learning_rate", "epochs", "batch_size", "units", "dropout")
+    NUMBERS = (
+        *("learning_rate", "epochs", "head_epochs", "batch_size", "units", "dropout"),
+        *("momentum", "weight_decay", "label_smoothing", "mixup", "warmup", "backbone_rate"),
+    )
 
     def __init__(self, settings: Settings) -> None:
         self._start = settings
@@ -229,6 +238,7 @@ class HyperparameterPicker:
         for name, control in self.controls.items():
             control.tooltip = Settings.model_fields[name].description
             control.observe(self._check, "value")
+        self.controls["recipe"].observe(self._take_recipe, "value")
         self.message = ipywidgets.HTML()
         grid = ipywidgets.Layout(grid_template_columns="repeat(2, 25em)")
         boxes = ipywidgets.GridBox(list(self.controls.values()), layout=grid)
@@ -257,6 +267,12 @@ class HyperparameterPicker:
         """
         values = {name: control.value for name, control in self.controls.items()}
         return self._start.changed(**{k: None if v == "" else v for k, v in values.items()})
+
+    def _take_recipe(self, change: Any) -> None:
+        """Set every control to the picked recipe's value; the folders stay."""
+        made = Settings(**{"recipe": change["new"], **RECIPES[change["new"]]})
+        for name in (*self.CHOICES, *self.NUMBERS):
+            self.controls[name].value = getattr(made, name)
 
     def _check(self, change: Any = None) -> None:
         try:
@@ -334,4 +350,47 @@ def grid_explorer(table: pd.DataFrame, parameters: list[str], footer: str) -> Ex
         draw,
         down=_dropdown("down", parameters),
         across=_dropdown("across", parameters, parameters[1]),
+    )
+
+
+def confusion_explorer(
+    images: ImageSet, probabilities: np.ndarray, footer: str, per_page: int = 16
+) -> Explorer:
+    """Choose a true and a predicted emotion, see the faces in that cell of the confusion matrix.
+
+    Parameters
+    ----------
+    images
+        With their true labels.
+    probabilities
+        float (n, classes); the surest come first.
+    footer
+        Names data and weights.
+    per_page
+        Faces at a time.
+    """
+    guess = probabilities.argmax(axis=1)
+
+    def draw(true: str, predicted: str, page: int) -> Figure:
+        cell = (images.labels == images.classes.index(true)) & (
+            guess == images.classes.index(predicted)
+        )
+        rows = np.flatnonzero(cell)
+        rows = rows[np.argsort(-probabilities[rows, guess[rows]], kind="stable")]
+        if len(rows) == 0:
+            return _nothing(f"No {true} face is taken for {predicted}.")
+        pages = -(-len(rows) // per_page)
+        chosen = rows[(page - 1) % pages * per_page :][:per_page]
+        captions = [f"{row}: {probabilities[row, guess[row]]:.0%}" for row in chosen]
+        title = f"{true}, taken for {predicted}: {len(rows)} faces, page {(page - 1) % pages + 1}"
+        figure = figures.pictures([images.images[row] for row in chosen], captions, title, 8)
+        figure.text(0.995, -0.01, footer, ha="right", va="top", fontsize=9)
+        return figure
+
+    second = images.classes[min(1, len(images.classes) - 1)]
+    return Explorer(
+        draw,
+        true=_dropdown("true", images.classes),
+        predicted=_dropdown("predicted", images.classes, second),
+        page=ipywidgets.IntSlider(1, 1, 50, description="page", continuous_update=False),
     )
