@@ -59,3 +59,22 @@ def tiny_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny") / "faces"
     draw_data_set(folder, train=140, test=70)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_course(tiny_faces: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Return a function that opens the course on the small drawn data set with some settings."""
+    from emotions import course_setup
+
+    home = tmp_path_factory.mktemp("home")
+
+    def opened(**changes):
+        return course_setup.open_course(
+            train_data=tiny_faces / "train",
+            val_data=tiny_faces / "test",
+            data=home / "data",
+            output=home / "output",
+            **changes,
+        )
+
+    return opened

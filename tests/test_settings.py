@@ -119,7 +119,7 @@ def test_one_data_folder_alone_is_refused():
 
 
 def test_a_layer_before_what_learns_is_refused():
-    with pytest.raises(SettingsError, match="choose layer pool5, or trainable head"):
+    with pytest.raises(SettingsError, match="choose layer conv5_3 or pool5, or trainable head"):
         read_settings(trainable="block5", layer="pool3")
 
 

@@ -123,7 +123,9 @@ def _with_rates(kind: type, rates: Mapping[str, float]) -> type:
 
     class Discriminative(kind):
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-            share = rates.get(variable.path, 1.0)
+            # some engines hand over their own variable, which has no path
+            known = self._trainable_variables[self._get_variable_index(variable)]
+            share = rates.get(known.path, 1.0)
             super().update_step(gradient, variable, learning_rate * share)
 
     Discriminative.__name__ = kind.__name__
