@@ -27,7 +27,8 @@ RESULTS = {
     "filters.png", "grid_search.csv", "grid_search.json", "grid_search.png",
     "grid_search_report.csv", "layers.png", "leave_out.csv", "mean_faces.png",
     "preprocessing.json", "preprocessing_effect.png", "surgery.json", "train_and_test.png",
-    "training.json", "training_history.csv",
+    "training.json", "training_history.csv", "ladder.png", "ladder.json", "reliability.png",
+    "looking_inside.json",
 }  # fmt: skip
 
 
@@ -61,7 +62,8 @@ def test_it_says_data_weights_precision_times_and_the_reports_path(folders):
     assert "Data: drawn faces" in said
     assert "hed" in said and "Precision: float32" in said
     for name in ("01_data_exploration", "02_preprocessing", "03_model_surgery", "04_training",
-                 "05_grid_search", "09_report"):  # fmt: skip
+                 "05_grid_search", "06_ladder", "07_looking_inside", "08_your_photo",
+                 "09_report"):  # fmt: skip
         assert re.search(rf"{name} … \d+ s", said), name
     assert said.rstrip().endswith("report.html")
 
@@ -83,7 +85,7 @@ def test_pages_show_no_error_no_warning_and_no_hole(folders):
 
 def test_pages_need_no_network_and_name_no_one(folders):
     pages = [*(folders["OUTPUT"] / "sample").rglob("*.html")]
-    assert len(pages) == 7
+    assert len(pages) == 10
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert not re.search(r'<(script|img|iframe)[^>]+src="https?:', text), page.name
@@ -94,7 +96,7 @@ def test_pages_need_no_network_and_name_no_one(folders):
 def test_every_picture_of_the_report_is_described(folders):
     text = (folders["OUTPUT"] / "sample" / "report.html").read_text(encoding="utf-8")
     pictures = re.findall(r"<img[^>]*>", text)
-    assert len(pictures) == 9
+    assert len(pictures) == 11
     for picture in pictures:
         description = re.search(r'alt="([^"]*)"', picture)
         assert description and len(description[1]) > 15, picture[:80]

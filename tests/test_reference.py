@@ -5,9 +5,10 @@ import json
 import re
 import subprocess
 
+import numpy as np
 import pandas as pd
 import pytest
-from emotions import copies
+from emotions import compact, copies, measuring
 from emotions.dataset import GENUINE_FER2013_FINGERPRINT
 from emotions.settings import ROOT
 
@@ -16,7 +17,7 @@ REFERENCE = ROOT / "output" / "fer2013"
 WITHOUT_FACES = {
     "Emotions_classifier_performance", "VGG-Face_CNN_architecture", "architecture", "baselines",
     "class_counts", "confusion_matrix", "filters", "grid_search", "layers", "mean_faces",
-    "preprocessing_effect", "train_and_test",
+    "preprocessing_effect", "train_and_test", "ladder", "reliability",
 }  # fmt: skip
 
 
@@ -60,7 +61,7 @@ def test_the_reports_pictures_are_the_committed_figures():
     text = (REFERENCE / "report.html").read_text(encoding="utf-8")
     shown = re.findall(r'<img[^>]*src="data:image/\w+;base64,([^"]+)"', text)
     committed = {(REFERENCE / f"{name}.png").read_bytes() for name in WITHOUT_FACES}
-    assert len(shown) == 9
+    assert len(shown) == 11
     assert all(base64.b64decode(picture) in committed for picture in shown)
 
 
@@ -86,6 +87,41 @@ def test_the_readme_quotes_the_results():
     for share in quoted:
         assert f"{share:.1%}" in text, f"README.md lacks {share:.1%}"
     assert training["weights"].split(" (")[0] in text
+
+
+def test_the_shipped_classifier_is_small_described_and_measured():
+    file = REFERENCE / "classifier.safetensors"
+    assert file.stat().st_size <= 32_000_000
+    details = compact.read_details(file)
+    assert details["data_fingerprint"] == GENUINE_FER2013_FINGERPRINT
+    rows = [
+        row
+        for row in results("results")
+        if (row["recipe"], row["random_seed"]) == (details["recipe"], details["random_seed"])
+        and row["weights"] == details["weights"]
+    ]
+    assert {row["views"] for row in rows} >= {1, 2}
+    card = (REFERENCE / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert details["weights"] in card and f"{rows[0]['accuracy_test']:.1%}" in card
+
+
+def test_the_readme_quotes_the_recipes():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for row in results("results"):
+        if row["views"] == 2:
+            assert (
+                f"{row['accuracy_test']:.1%}" in text and f"{row['accuracy_private']:.1%}" in text
+            )
+
+
+@pytest.mark.fer2013
+def test_the_shipped_classifier_gives_its_numbers_again(fer2013):
+    model, details = compact.load(REFERENCE / "classifier.safetensors")
+    rows = np.sort(np.random.default_rng(0).permutation(len(fer2013.test))[:500])
+    predicted = measuring.predict(model, fer2013.test.images[rows])
+    accuracy = (predicted.argmax(axis=1) == fer2013.test.labels[rows]).mean()
+    said = [r for r in results("results") if r["recipe"] == details["recipe"] and r["views"] == 1]
+    assert abs(accuracy - said[0]["accuracy_test"]) < 0.07  # three standard errors of 500 images
 
 
 @pytest.mark.fer2013
