@@ -21,7 +21,9 @@ FOREIGN = {
     "data",
     "output",
 }  # folders of the root that hold no such caches of ours
-REFERENCE = (".csv", ".json", ".png")  # what .gitignore keeps of output/fer2013, with report.html
+# what .gitignore keeps of output/fer2013
+REFERENCE = (".csv", ".json", ".png")
+REFERENCE_FILES = ("report.html", "classifier.safetensors", "MODEL_CARD.md")
 WEIGHTS_FILE = "rcmalli_vggface_tf_notop_vgg16.h5"
 
 
@@ -47,7 +49,7 @@ def results(output: Path) -> Iterator[Path]:
 def is_reference(path: Path) -> bool:
     """Tell whether a file in output/fer2013 is part of the repository."""
     hidden = path.name.startswith(".")
-    return not hidden and (path.suffix in REFERENCE or path.name == "report.html")
+    return not hidden and (path.suffix in REFERENCE or path.name in REFERENCE_FILES)
 
 
 def tool_caches(root: Path) -> Iterator[Path]:
