@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from emotions import classifier as surgery
-from emotions import compact, course_setup, looking_inside, measuring, photos, training
+from emotions import compact, course_setup, ladder, looking_inside, measuring, photos, training
 from emotions.augmentation import AUGMENTATIONS, Augmentation, mixup
 from emotions.backbone import build
 from emotions.dataset import DataError
@@ -230,3 +230,9 @@ def test_a_photo_that_is_none_gets_one_sentence(tmp_path):
 def test_details_travel_as_json(trained):
     course, *_ = trained
     assert json.loads(json.dumps(course.settings.model_dump(include=training.PARAMETERS)))
+
+
+def test_every_rung_is_a_valid_set_of_parameters():
+    for rung in ladder.RUNGS:
+        assert read_settings(**rung.settings)
+    assert len({rung.name for rung in ladder.RUNGS}) == len(ladder.RUNGS)

@@ -45,15 +45,24 @@ RUNGS = (
     Rung(
         "block5",
         "block 5 learns, weights rescaled",
-        {"recipe": "fine_tune_10_minutes", "trainable": "block5"},
+        {"recipe": "frozen_plus", "trainable": "block5", "layer": "conv5_3", "rescale": True},
     ),
-    Rung("block4", "blocks 4 and 5 learn", {"recipe": "fine_tune_10_minutes"}),
+    Rung(
+        "block4",
+        "blocks 4 and 5 learn",
+        {"recipe": "frozen_plus", "trainable": "block4", "layer": "conv5_3", "rescale": True},
+    ),
+    Rung(
+        "block3",
+        "block 3 learns after the head, augmented",
+        {"recipe": "fine_tune_10_minutes"},
+    ),
     Rung(
         "all",
-        "everything learns, from the images",
+        "blocks 1 and 2 learn too",
         {"recipe": "fine_tune_10_minutes", "trainable": "everything"},
     ),
-    Rung("augmented", "blocks 3 to 5, augmented, more epochs", {"recipe": "best"}),
+    Rung("longer", "block 3, more epochs", {"recipe": "best"}),
 )
 COLUMNS = ["rung", "change", "weights", "accuracy_validation", "minutes"]
 
