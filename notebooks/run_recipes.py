@@ -99,15 +99,12 @@ def climb(names: Sequence[str], weights: Sequence[str]) -> None:
     for start in weights:
         for name in names:
             rung = ladder.rung(name)
-            recipe = rung.settings.get("recipe")
-            whole_recipe = list(rung.settings) == ["recipe"]  # the run of the recipe itself will do
-            run = f"{recipe}-{start}-{seed}" if whole_recipe else f"rung_{name}-{start}-{seed}"
-            train_one(run, {**rung.settings, "weights": start})
+            train_one(f"{rung.run()}-{start}-{seed}", {**rung.settings, "weights": start})
     write_ladder()
 
 
 def write_ladder() -> None:
-    """Write `ladder.csv` of all rungs that were climbed so far, views and ensemble included."""
+    """Write `ladder.csv` of all rungs that were climbed so far."""
     course = course_setup.open_course()
     rows = results.ladder_rows(runs_folder(course), course.settings.random_seed)
     write_table(course.folder / "ladder.csv", ladder.table(rows).set_index("rung"))
@@ -132,14 +129,14 @@ def ship() -> None:
     target = course.folder / inference.SHIPPED
     with replacing(target) as temporary:
         temporary.write_bytes((best / "classifier.safetensors").read_bytes())
-    card = model_card.write(compact.read_details(target), course.folder / "results.json", best.name)
+    card = model_card.write(compact.read_details(target), course.folder / "results.json")
     with replacing(course.folder / "MODEL_CARD.md") as temporary:
         temporary.write_text(card, encoding="utf-8")
     print(f"{best.name}: {target.stat().st_size / 1e6:.1f} MB in {target}.")
 
 
 def check() -> None:
-    """Measure the shipped classifier on the test images and say whether the results agree."""
+    """Measure the shipped classifier on the test images, two views, and print the numbers."""
     course = course_setup.open_course()
     start = time.monotonic()
     policy = backbones.choose_precision(course.settings.precision)

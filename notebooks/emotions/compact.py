@@ -1,7 +1,6 @@
 """A trained classifier in one small file: 16-bit weights, no pickle, no code."""
 
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,12 @@ from emotions import backbone as backbones
 from emotions import classifier as surgery
 from emotions import training
 from emotions.dataset import DataError
+from emotions.files import replacing
 from emotions.quiet_keras import keras
 from emotions.settings import Settings
 
 # What the network's form depends on; all else in the file only describes it.
-FORM = ("layer", "pooling", "image_size", "units", "dropout", "trainable")
+FORM = ("layer", "pooling", "image_size", "units", "dropout")
 
 
 def save(file: Path, model: keras.Model, details: dict) -> None:
@@ -39,11 +39,8 @@ def save(file: Path, model: keras.Model, details: dict) -> None:
     scale = model.get_layer("head").get_layer("scale")
     for name, values in (("scale/mean", scale.mean), ("scale/variance", scale.variance)):
         weights[name] = np.asarray(keras.ops.convert_to_numpy(values), np.float32).ravel()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".saving-") as folder:
-        temporary = Path(folder) / file.name
+    with replacing(file) as temporary:
         save_file(weights, temporary, {"classifier": json.dumps(details)})
-        temporary.replace(file)
 
 
 def _weights(model: keras.Model) -> list:

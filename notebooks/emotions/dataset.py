@@ -369,10 +369,10 @@ def _check_same_classes(train: _Listing, test: _Listing) -> None:
 
 
 @contextmanager
-def _open_image(path: Path) -> Iterator[Image.Image]:
+def open_image(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Image.Image]:
     """Open an image; whatever goes wrong with it becomes a `DataError` that names it."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=formats) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
                 # Up to twice its limit Pillow itself only warns.
                 raise Image.DecompressionBombError
@@ -381,7 +381,8 @@ def _open_image(path: Path) -> Iterator[Image.Image]:
         raise DataError(f"The image {path} has too many pixels; shrink or delete it.") from error
     except UnidentifiedImageError as error:
         raise DataError(
-            f"The file {path} is no PNG, JPEG or BMP image; delete it or save it anew as PNG."
+            f"The file {path} is no {', '.join(formats[:-1])} or {formats[-1]} image; "
+            "delete it or save it anew as PNG."
         ) from error
     except Exception as error:  # decoders raise nearly everything for damaged files
         raise DataError(
@@ -396,7 +397,7 @@ def _likely_side(listing: _Listing) -> int:
     """
     sizes: Counter[tuple[int, int]] = Counter()
     for path in listing.paths[:: max(1, len(listing.files) // 100)]:
-        with _open_image(path) as image:
+        with open_image(path) as image:
             sizes[image.size] += 1
     return _common_side(sizes)
 
@@ -412,10 +413,10 @@ def _common_side(sizes: Counter[tuple[int, int]]) -> int:
 
 def _decode(path: Path, side: int) -> _Decoded:
     """Read one image as a square of `side` pixels."""
-    with _open_image(path) as image:
+    with open_image(path) as image:
         size = image.size
         ImageOps.exif_transpose(image, in_place=True)
-        plain, transparent = _grey_or_rgb(image)
+        plain, transparent = grey_or_rgb(image)
         fitted = plain.size != (side, side)
         if fitted:
             plain = ImageOps.fit(plain, (side, side))
@@ -425,7 +426,7 @@ def _decode(path: Path, side: int) -> _Decoded:
     return _Decoded(pixels, size, fitted, transparent)
 
 
-def _grey_or_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
+def grey_or_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
     """Return the image in mode L or RGB, and whether it had transparent pixels."""
     if image.mode.startswith("I"):
         # Pillow cuts such values off at 255 when it converts them; they are to be scaled.

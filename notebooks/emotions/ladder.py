@@ -25,6 +25,14 @@ class Rung:
     change: str
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def run(self) -> str:
+        """Return what its runs are named after: the recipe's own run will do, if it is just that.
+
+        A run's folder is `<this>-<weights>-<random seed>`.
+        """
+        whole_recipe = list(self.settings) == ["recipe"]
+        return self.settings["recipe"] if whole_recipe else f"rung_{self.name}"
+
 
 RUNGS = (
     Rung("seed", "the seed's code: pool5, pixels divided by 255", {"mean": "zero_one"}),

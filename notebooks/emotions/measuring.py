@@ -9,6 +9,7 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import bootstrap
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
+from emotions import evaluation
 from emotions.copies import copy_groups
 from emotions.dataset import FaceData, fer2013_part
 from emotions.quiet_keras import keras
@@ -83,16 +84,11 @@ def predict(
     np.ndarray
         float64 (n, classes).
     """
-    starts: Iterable[int] = range(0, len(images), batch)
+    versions: Iterable[np.ndarray] = views_of(images, views)
     if progress:
-        starts = progress(starts, desc=f"{len(images):,} images, {views} views", unit="batch")
-    parts = []
-    for start in starts:
-        part = images[start : start + batch].astype(np.float32)
-        full = np.pad(part, [(0, batch - len(part))] + [(0, 0)] * 3)  # one shape, traced once
-        outputs = [np.asarray(model.predict_on_batch(view)) for view in views_of(full, views)]
-        parts.append(np.mean(outputs, axis=0, dtype=np.float64)[: len(part)])
-    return np.concatenate(parts)
+        versions = progress(versions, desc=f"{len(images):,} images", unit="view")
+    outputs = [evaluation.probabilities(model, version, batch) for version in versions]
+    return np.mean(outputs, axis=0, dtype=np.float64)
 
 
 def interval(correct: np.ndarray, random_seed: int, level: float = 0.95) -> tuple[float, float]:

@@ -18,7 +18,7 @@ COLUMNS = {
 }
 
 
-def write(details: dict[str, Any], results: Path, run: str) -> str:
+def write(details: dict[str, Any], results: Path) -> str:
     """Return the card as Markdown.
 
     Parameters
@@ -27,8 +27,6 @@ def write(details: dict[str, Any], results: Path, run: str) -> str:
         Saved with the classifier.
     results
         `results.json`.
-    run
-        Name of its run, for the command.
     """
     entries = [
         entry

@@ -7,19 +7,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from emotions import measuring
-from emotions.dataset import DataError
+from emotions.dataset import FORMATS, DataError, grey_or_rgb, open_image
 from emotions.files import write_table
 from emotions.quiet_keras import keras
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+PHOTO_FORMATS = (*FORMATS, "WEBP", "TIFF", "GIF")
 LARGEST_SIDE = 1600  # pixels; larger photos are made smaller before the search
-MOST_PIXELS = 100_000_000
 SMALLEST_FACE = 32  # pixels
 AGREEMENT = 6  # how many overlapping windows must agree on a face
-MARGIN = 0.0  # FER-2013's crops reach about as far as the detector's frames
 
 
 @dataclass(frozen=True)
@@ -69,35 +68,16 @@ def read_photo(source: Path | str) -> Photo:
         With one sentence, if the file is missing, broken, or no image.
     """
     file = Path(source)
-    try:
-        with Image.open(file) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise DataError(
-                    f"{file} has {image.width}x{image.height} pixels, more than a photo: make it "
-                    "smaller."
-                )
-            image.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
-            upright = ImageOps.exif_transpose(image)
-            upright = (
-                ImageOps.contain(upright, (LARGEST_SIDE, LARGEST_SIDE))
-                if max(upright.size) > LARGEST_SIDE
-                else upright
-            )
-            pixels = np.asarray(upright.convert("RGB"))
-    except FileNotFoundError:
-        raise DataError(f"There is no file {file}: check the path.") from None
-    except IsADirectoryError:
-        raise DataError(
-            f"{file} is a folder: name one photo, or use the cell for folders."
-        ) from None
-    except (
-        UnidentifiedImageError,
-        OSError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-    ) as error:
-        raise DataError(f"{file} cannot be read as an image ({error}): save it again.") from None
+    if file.is_dir():
+        raise DataError(f"{file} is a folder: name one photo, or use the cell for folders.")
+    if not file.is_file():
+        raise DataError(f"There is no file {file}: check the path.")
+    with open_image(file, PHOTO_FORMATS) as image:
+        image.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
+        upright, _ = grey_or_rgb(ImageOps.exif_transpose(image))
+        if max(upright.size) > LARGEST_SIDE:
+            upright = ImageOps.contain(upright, (LARGEST_SIDE, LARGEST_SIDE))
+        pixels = np.asarray(upright.convert("RGB"))
     return Photo(file.name, pixels, find_faces(pixels))
 
 

@@ -1,5 +1,7 @@
 """From image to network input: three channels, BGR, mean subtracted; and the validation split."""
 
+from functools import lru_cache
+
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
@@ -101,6 +103,15 @@ def split_off_validation(
     """
     smallest_class = int(np.unique(labels, return_counts=True)[1].min())
     folds = max(2, min(round(1 / share), smallest_class))  # each fold needs one of each class
+    return _first_fold(tuple(labels.tolist()), tuple(groups.tolist()), folds, random_seed)
+
+
+@lru_cache(maxsize=4)  # scikit-learn needs ten seconds for FER-2013, and a training asks thrice
+def _first_fold(
+    labels: tuple[int, ...], groups: tuple[int, ...], folds: int, random_seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
     training, validation = next(splitter.split(labels, labels, groups))
+    for rows in (training, validation):
+        rows.flags.writeable = False  # all who ask get the same arrays
     return training, validation

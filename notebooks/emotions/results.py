@@ -146,37 +146,23 @@ def members(runs: Path) -> list[Path]:
     ]
 
 
-def ensemble_predictions(
-    course: Course, runs: Path, views: int = 2
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return the mean probabilities of the runs that share a validation split with the best one.
-
-    Returns None if there are not at least two.
-    """
+def ensemble(runs: Path) -> list[Path]:
+    """Return the runs that are averaged: those with the validation split of the best one."""
     if not members(runs):
-        return None
+        return []
     seed = compact.read_details(best_run(runs) / "classifier.safetensors")["random_seed"]
-    same = [folder for folder in members(runs) if folder.name.endswith(f"-{seed}")]
-    if len(same) < 2:
-        return None
-    kept = [predictions(course, folder, views) for folder in same]
-    return (
-        kept[0][0],
-        np.mean([each[1] for each in kept], axis=0),
-        np.mean([each[2] for each in kept], axis=0),
-    )
+    return [folder for folder in members(runs) if folder.name.endswith(f"-{seed}")]
 
 
 def ensemble_entries(course: Course, runs: Path, copies: np.ndarray) -> list[dict[str, Any]]:
-    """Return the row of the ensemble, if there are enough runs for one."""
-    mean = ensemble_predictions(course, runs)
-    if mean is None:
+    """Return the row of the ensemble, two views, if there are enough runs for one."""
+    folders = ensemble(runs)
+    if len(folders) < 2:
         return []
-    best = compact.read_details(best_run(runs) / "classifier.safetensors")
-    seed = best["random_seed"]
-    same = [folder for folder in members(runs) if folder.name.endswith(f"-{seed}")]
-    each = [compact.read_details(folder / "classifier.safetensors") for folder in same]
-    details = best | {
+    kept = [predictions(course, folder, 2) for folder in folders]
+    mean = (kept[0][0], *(np.mean([each[part] for each in kept], axis=0) for part in (1, 2)))
+    each = [compact.read_details(folder / "classifier.safetensors") for folder in folders]
+    details = each[0] | {
         "recipe": "+".join(one["recipe"] for one in each),
         "minutes": sum(one["minutes"] for one in each),
     }
@@ -204,9 +190,7 @@ def ladder_rows(runs: Path, random_seed: int) -> list[dict[str, Any]]:
     """Return the climbed rungs as rows for `ladder.table`, read from the kept runs."""
     rows = []
     for rung in ladder.RUNGS:
-        whole_recipe = list(rung.settings) == ["recipe"]
-        name = rung.settings["recipe"] if whole_recipe else f"rung_{rung.name}"
-        for file in sorted(runs.glob(f"{name}-*-{random_seed}/classifier.safetensors")):
+        for file in sorted(runs.glob(f"{rung.run()}-*-{random_seed}/classifier.safetensors")):
             details = compact.read_details(file)
             rows.append(
                 {

@@ -284,7 +284,10 @@ def prepare(
     training, validation = split_rows(data, settings, left_out)
     pooling = pooling_model(settings, backbone, policy)
     cached = not starts_from_images(settings)
-    inputs = (_cached_inputs if cached else _images)(settings, data, backbone, policy, progress)
+    if cached:
+        inputs = _cached_inputs(settings, data, backbone, policy, progress)
+    else:
+        inputs = _images(settings, data)
     if cached and settings.trainable == "head":
         statistics = channel_statistics(inputs.train, training)
     else:
@@ -366,13 +369,7 @@ class _Inputs:
     change: Changes
 
 
-def _images(
-    settings: Settings,
-    data: FaceData,
-    backbone: Backbone,
-    policy: str,
-    progress: Callable[..., Iterable] | None,
-) -> _Inputs:
+def _images(settings: Settings, data: FaceData) -> _Inputs:
     """Return the images as they are."""
     change = Changes(AUGMENTATIONS[settings.augmentation], mixup=settings.mixup)
     return _Inputs(data.train.images, data.test.images, change)
@@ -470,13 +467,11 @@ def _operate(
         return whole, model
 
 
-def prepared_images(
-    settings: Settings, data: FaceData, rows: np.ndarray, size: int | None = None
-) -> np.ndarray:
+def prepared_images(settings: Settings, data: FaceData, rows: np.ndarray) -> np.ndarray:
     """Return some training images as the network's input, float32 (n, size, size, 3)."""
     mean = channel_mean(settings.mean, data.train.images)
     images = data.train.images[rows]
-    model = network_input(images.shape[1:], size or settings.image_size, mean)
+    model = network_input(images.shape[1:], settings.image_size, mean)
     return model.predict(images, verbose=0)
 
 
