@@ -111,7 +111,7 @@ def write_ladder() -> None:
 
 
 def evaluate() -> None:
-    """Measure every kept classifier on the test images and write `results.json`."""
+    """Measure every kept classifier; write `results.json`, `curves.csv` and `ladder.csv`."""
     course = course_setup.open_course()
     copies = measuring.seen_in_training(course.data)
     entries = []
@@ -119,6 +119,8 @@ def evaluate() -> None:
         entries += results.entries_of(course, folder.parent, copies, Progress)
     entries += results.ensemble_entries(course, runs_folder(course), copies)
     write_json(course.folder / "results.json", entries)
+    curves = results.learning_curves(runs_folder(course))
+    write_table(course.folder / "curves.csv", curves.set_index("recipe"))
     write_ladder()
 
 

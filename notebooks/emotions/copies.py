@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from itertools import chain, compress
+from itertools import chain
 from pathlib import Path
 
 import imagehash
@@ -318,8 +318,8 @@ def read_leave_out(path: Path) -> pd.DataFrame:
     return table
 
 
-def apply_leave_out(images: ImageSet, leave_out: pd.DataFrame) -> ImageSet:
-    """Return the training images without those of the list.
+def left_out_rows(images: ImageSet, leave_out: pd.DataFrame) -> np.ndarray:
+    """Return which training images are on the list, bool (n,).
 
     Parameters
     ----------
@@ -341,12 +341,11 @@ def apply_leave_out(images: ImageSet, leave_out: pd.DataFrame) -> ImageSet:
             f"The leave-out list is for other data, it names {name}; "
             "make it again with notebook 01."
         )
-    kept = np.array([file not in listed for file in images.files])
+    left_out = np.isin(images.files, sorted(listed))
     for number, name in enumerate(images.classes):
-        if not kept[images.labels == number].any():
+        if left_out[images.labels == number].all():
             raise DataError(
                 f"The leave-out list leaves no image of the class {name}; "
                 "add images of it or train without the list."
             )
-    files = tuple(compress(images.files, kept))
-    return ImageSet(images.images[kept], images.labels[kept], images.classes, files)
+    return left_out

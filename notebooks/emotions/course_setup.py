@@ -58,12 +58,13 @@ class Course:
         Raises
         ------
         DataError
-            If the setting `leave_out` is on and notebook 01 has not made its list yet.
+            If the setting `leave_out` is on and notebook 01 has not made its list yet, or made it
+            for other data.
         """
         if not self.settings.leave_out:
             return None
         listed = copies.read_leave_out(self.folder / "leave_out.csv")
-        return np.isin(self.data.train.files, listed["file"].to_numpy())
+        return copies.left_out_rows(self.data.train, listed)
 
     def provenance(self, model: backbone.Backbone | None = None, **more: Any) -> dict[str, Any]:
         """Return what a result was made from: data, weights, seed, versions."""

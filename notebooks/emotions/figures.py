@@ -402,6 +402,32 @@ def ladder(rungs: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
+def against_minutes(curves: pd.DataFrame, title: str, human: float = 65.0) -> Figure:
+    """Draw validation accuracy against minutes of training, one line per run.
+
+    Parameters
+    ----------
+    curves
+        From `results.learning_curves`.
+    title
+        Of the figure.
+    human
+        Share of the labels that people agree with, in percent.
+    """
+    figure, axis = plt.subplots(figsize=(8, 5))
+    colours = {recipe: f"C{number}" for number, recipe in enumerate(curves["recipe"].unique())}
+    for (recipe, _, seed), run in curves.groupby(["recipe", "weights", "random_seed"], sort=False):
+        label = f"{recipe}, seed {seed}"
+        values = 100 * run["accuracy_validation"]
+        axis.plot(run["minutes"], values, marker="o", color=colours[recipe], label=label)
+    axis.axhline(human, color="#555555", linestyle="--", label=f"people: {human:.0f} %")
+    axis.set_xlabel("minutes since the data were loaded")
+    axis.set_ylabel("validation accuracy (%)")
+    axis.set_title(title)
+    axis.legend(loc="lower right", fontsize=9)
+    return figure
+
+
 def reliability(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
     """Draw accuracy against confidence; on the diagonal a classifier is as sure as it is right.
 

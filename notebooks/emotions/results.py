@@ -204,6 +204,50 @@ def ladder_rows(runs: Path, random_seed: int) -> list[dict[str, Any]]:
     return rows
 
 
+def learning_curves(runs: Path) -> pd.DataFrame:
+    """Return validation accuracy against minutes for each kept run of a recipe.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per epoch: recipe, weights, random_seed, epoch, minutes since the data were loaded,
+        accuracy_validation (0 to 1). Preparing (features, and the head that learns first) comes
+        before the first epoch; the epochs of a run count as equally long.
+    """
+    parts = []
+    for folder in sorted(file.parent for file in runs.glob("*/classifier.safetensors")):
+        details = compact.read_details(folder / "classifier.safetensors")
+        if folder.name.startswith("rung_"):
+            continue
+        history = pd.read_csv(folder / "history.csv", index_col="epoch")
+        fitting = details["minutes"] - details["minutes_preparing"]
+        rows = {name: details[name] for name in ("recipe", "weights", "random_seed")}
+        rows["epoch"] = history.index
+        rows["minutes"] = details["minutes_preparing"] + fitting * history.index / len(history)
+        parts.append(pd.DataFrame({**rows, "accuracy_validation": history["val_accuracy"]}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def spread(measured: pd.DataFrame) -> pd.DataFrame:
+    """Return the recipes that were trained with several random seeds, and how far these differ.
+
+    Parameters
+    ----------
+    measured
+        From `read`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per recipe, weights and views: seeds, mean and standard deviation (n - 1) of the
+        accuracy on the test images, and its lowest and highest value, 0 to 1.
+    """
+    single = measured[measured["ensemble"] == 1]
+    groups = single.groupby(["recipe", "weights", "views"])["accuracy_test"]
+    table = groups.agg(seeds="count", mean="mean", deviation="std", lowest="min", highest="max")
+    return table[table["seeds"] > 1].reset_index()
+
+
 def read(file: Path) -> pd.DataFrame:
     """Return `results.json` as a table.
 
