@@ -32,7 +32,7 @@ def made_by_runs(root: Path) -> Iterator[Path]:
     data = root / "data"
     yield from (path for path in (data / "cache", data / "drawn_faces") if path.exists())
     yield from sorted(data.glob(".*.unfinished*"))
-    yield from sorted((data / "weights").glob(".download-*"))
+    yield from sorted((data / "weights").glob(".*.unfinished*"))
     yield from results(root / "output")
     yield from tool_caches(root)
 

@@ -302,7 +302,10 @@ KEPT = (
 )
 MADE = (
     *("data/cache/features/a.npy", "data/drawn_faces/train/happy/1.png"),
-    *("data/.Face_emotions.unfinished-12-34-0123abcd/train/1.png", "data/weights/.download-x/part"),
+    *(
+        "data/.Face_emotions.unfinished-12-34-0123abcd/train/1.png",
+        "data/weights/.x.unfinished-1-2/part",
+    ),
     *("output/sample/report.html", "output/.leftover", "output/fer2013/model.keras"),
     *("output/fer2013/notebooks/01.html", "output/fer2013/.half.csv"),
     *("notebooks/emotions/__pycache__/files.pyc", "tests/__pycache__/x.pyc"),

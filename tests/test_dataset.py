@@ -15,7 +15,7 @@ from pathlib import Path
 import kagglehub
 import numpy as np
 import pytest
-from emotions import dataset
+from emotions import dataset, files
 from emotions.dataset import DataError
 from PIL import Image
 
@@ -451,9 +451,11 @@ def test_leftover_of_a_killed_process_is_removed(faces, load, tmp_path):
     (tmp_path / "cache").mkdir()
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    leftover = tmp_path / "cache" / f".abc.unfinished-{ended.pid}-1000000000-0123abcd"
+    leftover = (
+        tmp_path / "cache" / f".abc.unfinished-{ended.pid}-1000000000-{files._machine()}-0123abcd"
+    )
     leftover.mkdir()
-    with dataset._new_folder(tmp_path / "cache" / "other") as running:
+    with files.new_folder(tmp_path / "cache" / "other") as running:
         load(faces)
         assert not leftover.exists()
         assert running.exists()
@@ -569,7 +571,7 @@ def test_unpack_archive(tmp_path, faces, around):
     add(archive, f"{around}train/calm/.hidden.png")
     add(archive, "loose.png")
     dataset.unpack_archive(archive, tmp_path / "out")
-    assert contents(tmp_path / "out") == contents(faces)
+    assert contents(tmp_path / "out") == contents(faces) | {".made_by_course": b"archive.zip"}
 
 
 @pytest.mark.parametrize(
@@ -674,7 +676,7 @@ def test_unpacking_that_is_stopped_leaves_nothing(archive):
         dataset.unpack_archive(archive, faces, progress=stop)
     assert [path.name for path in archive.parent.iterdir()] == [archive.name]
     dataset.unpack_archive(archive, faces)
-    assert len(contents(faces)) == 6
+    assert len(contents(faces)) == 7
 
 
 def test_unpacking_that_is_killed_is_cleaned_up_by_the_next(archive):
@@ -727,6 +729,7 @@ def test_convert_csv(tmp_path, end):
     rows = [*ROWS, f"0,{GOOD},Training"]
     dataset.convert_csv(write_csv(tmp_path / "a.csv", rows, end=end), tmp_path / "out")
     assert sorted(contents(tmp_path / "out")) == [
+        ".made_by_course",
         "test/happy/PublicTest_00001.png",
         "test/neutral/PrivateTest_00001.png",
         "train/angry/Training_00001.png",
@@ -741,7 +744,7 @@ def test_convert_csv_of_the_kaggle_contest(tmp_path):
     rows = [f"0,Training,{GOOD}", f"1,PrivateTest,{GOOD}"]
     path = write_csv(tmp_path / "icml_face_data.csv", rows, head="emotion, Usage, pixels")
     dataset.convert_csv(path, tmp_path / "out")
-    assert len(contents(tmp_path / "out")) == 2
+    assert len(contents(tmp_path / "out")) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Features, surgery, training, grid search, evaluation: on a few drawn faces."""
 
 import threading
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -281,7 +282,11 @@ def test_a_saved_classifier_names_the_classes_of_any_image_file(
 
 def test_a_classifier_with_foreign_names_is_refused(make_course, hed, tmp_path):
     file = training.save_classifier(tmp_path, new_task(make_course(), hed), {})
-    file.with_suffix(".json").write_text('{"classes": ["a", "b"]}')
+    with zipfile.ZipFile(file) as saved:
+        members = {name: saved.read(name) for name in saved.namelist()}
+    with zipfile.ZipFile(file, "w") as altered:
+        for name, content in (members | {"course.json": b'{"classes": ["a", "b"]}'}).items():
+            altered.writestr(name, content)
     with pytest.raises(DataError, match="names 2 classes .* has 7 outputs: run notebook 04"):
         inference.load_classifier(file)
     file.unlink()

@@ -3,7 +3,7 @@
 import hashlib
 import importlib.util
 import platform
-import tempfile
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,10 +14,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from emotions.files import alone, scratch
 from emotions.quiet_keras import keras
 from emotions.vggface_bridge import import_keras_vggface
 
 WEIGHTS_FILE = "rcmalli_vggface_tf_notop_vgg16.h5"
+LONGEST_SILENCE = 30.0  # seconds without a byte before a download counts as broken
 SMALLEST_SIZE = 14_714_688 * 4  # bytes of the float32 parameters alone
 LAYERS = ("pool1", "pool2", "pool3", "pool4", "pool5")
 TITLES = {
@@ -120,12 +122,14 @@ def choose_weights(wanted: str, folder: Path, seconds: float = 4) -> tuple[str, 
 
 
 def server_answers(seconds: float) -> bool:
-    """Tell whether the server of keras-vggface's weights answers within some seconds."""
+    """Tell whether the server of keras-vggface's weights offers them within some seconds."""
     address = import_keras_vggface().utils.VGG16_WEIGHTS_PATH_NO_TOP
     try:
         request = urllib.request.Request(address, method="HEAD")
         with urllib.request.urlopen(request, timeout=seconds) as answer:
-            return answer.status == 200
+            # a proxy's or a hotel's own page also has status 200, but not this size
+            size = int(answer.headers.get("Content-Length") or 0)
+            return answer.status == 200 and size >= SMALLEST_SIZE
     except (OSError, urllib.error.URLError, ValueError):
         return False
 
@@ -141,30 +145,38 @@ def vggface_file(folder: Path) -> Path:
     file = folder / WEIGHTS_FILE
     if file.is_file():
         return file
-    folder.mkdir(parents=True, exist_ok=True)
+    with alone(file):  # two notebooks at once download it once
+        if not file.is_file():
+            _download(file)
+    return file
+
+
+def _download(file: Path) -> None:
+    """Let keras-vggface download its weights; check them before they get their name."""
     models = import_keras_vggface()
     # keras-vggface downloads where Keras says; a folder of its own makes a killed one harmless
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as temporary:
-        with _downloads_to(Path(temporary)):
+    with scratch(file.with_suffix("")) as temporary:
+        temporary.mkdir()
+        with _downloads_to(temporary):
             try:
                 model = models.VGG16(include_top=False, input_shape=(48, 48, 3))
             except Exception as error:
                 raise WeightsError(
                     f"The VGG-Face weights could not be downloaded from "
                     f"{models.utils.VGG16_WEIGHTS_PATH_NO_TOP} ({_first_line(error)}): put that "
-                    f"file into {folder} by hand, or choose the weights hed."
+                    f"file into {file.parent} by hand, or choose the weights hed."
                 ) from None
-        downloaded = Path(temporary) / WEIGHTS_FILE
+        downloaded = temporary / WEIGHTS_FILE
         check_weights_file(downloaded, model)
         downloaded.replace(file)
-    (folder / ".downloaded").touch()  # lets `make uninstall` tell it from a file of yours
-    return file
+    (file.parent / ".downloaded").touch()  # lets `make uninstall` tell it from a file of yours
 
 
 @contextmanager
 def _downloads_to(folder: Path) -> Iterator[None]:
     models = import_keras_vggface()
-    original = models.get_file
+    original, patience = models.get_file, socket.getdefaulttimeout()
+    socket.setdefaulttimeout(LONGEST_SILENCE)  # Keras itself would wait for ever
     models.get_file = lambda name, origin, cache_subdir: keras.utils.get_file(
         name, origin, cache_dir=folder, cache_subdir="."
     )
@@ -172,6 +184,7 @@ def _downloads_to(folder: Path) -> Iterator[None]:
         yield
     finally:
         models.get_file = original
+        socket.setdefaulttimeout(patience)
 
 
 def _first_line(error: Exception) -> str:
@@ -203,10 +216,16 @@ def check_weights_file(file: Path, model: keras.Model) -> None:
         with h5py.File(file) as content:
             group = content.get("model_weights", content)
             shapes = {name: _shapes(group[name]) for name in group.attrs["layer_names"]}
-    except (OSError, KeyError) as error:
+            broken = [name for name in shapes if not _finite(group[name])]
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise WeightsError(
             f"The weights file {file} is not in Keras' h5 layout ({_first_line(error)}): {mend}"
         ) from None
+    if broken:
+        raise WeightsError(
+            f"The weights file {file} is altered: layer {broken[0]} holds values "
+            f"that are no weights: {mend}"
+        )
     for layer in model.layers:
         expected = [tuple(weight.shape) for weight in layer.weights]
         found = shapes.get(layer.name, [])
@@ -215,6 +234,14 @@ def check_weights_file(file: Path, model: keras.Model) -> None:
                 f"The weights file {file} has {found or 'nothing'} for layer {layer.name} "
                 f"where VGG-Face has {expected}: {mend}"
             )
+
+
+def _finite(layer: h5py.Group) -> bool:
+    """Tell whether all numbers of a layer are numbers, and not all of them 0."""
+    arrays = [layer[name][()] for name in layer.attrs["weight_names"]]
+    return all(np.isfinite(array).all() for array in arrays) and (
+        not arrays or any(array.any() for array in arrays)
+    )
 
 
 def _shapes(layer: h5py.Group) -> list[tuple[int, ...]]:

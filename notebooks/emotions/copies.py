@@ -279,14 +279,8 @@ def save_leave_out(leave_out: pd.DataFrame, path: Path) -> None:
         If the file cannot be written.
     """
     path = Path(path)
-    try:
-        with replacing(path) as temporary:
-            _sorted(leave_out).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(
-            f"The list {path} cannot be written ({error.strerror or error}); "
-            "close it in other programs or allow writing there."
-        ) from error
+    with replacing(path) as temporary:
+        _sorted(leave_out).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
 
 
 def read_leave_out(path: Path) -> pd.DataFrame:

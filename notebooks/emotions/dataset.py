@@ -19,7 +19,6 @@ import re
 import shutil
 import stat
 import unicodedata
-import uuid
 import zipfile
 import zlib
 from collections import Counter
@@ -32,8 +31,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-import psutil
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from emotions.files import DataError, alone, new_folder
 
 Progress = Callable[..., Iterable]
 
@@ -64,10 +64,6 @@ MOST_MEMBERS = 300_000
 GET_ARCHIVE = (
     f"download archive.zip by hand from Kaggle's page {KAGGLE_NAME} and put it into the data folder"
 )
-
-
-class DataError(ValueError):
-    """The data cannot be used; the message names the file or folder and the mend."""
 
 
 @dataclass(frozen=True)
@@ -213,9 +209,12 @@ def load(
     folder = Path(cache_folder) / _cache_key(train, test)
     cached = _read_cache(folder, train, test)
     if cached is None:
-        shutil.rmtree(folder, ignore_errors=True)
-        _write_cache(folder, train, test, progress)
-        cached = _read_cache(folder, train, test)
+        with alone(folder):  # another run may be making it, or have made it by now
+            cached = _read_cache(folder, train, test)
+            if cached is None:
+                shutil.rmtree(folder, ignore_errors=True)
+                _write_cache(folder, train, test, progress)
+                cached = _read_cache(folder, train, test)
     if cached is None:
         raise DataError(f"The cache {folder} is damaged; close other notebooks and delete it.")
     name, title = name_and_title(train.folder, (*train.files, *test.files), cached.fingerprint)
@@ -454,7 +453,7 @@ def _decode_split(
     """
     paths = listing.paths
     shape = (len(paths), side, side, channels)
-    array = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     counts = _Counts()
     # Chunks, because handing over single small images takes longer than decoding them.
     chunks = [range(start, min(start + 64, len(paths))) for start in range(0, len(paths), 64)]
@@ -463,14 +462,17 @@ def _decode_split(
         done = pool.map(lambda rows: [_decode(paths[row], side) for row in rows], chunks)
         images = chain.from_iterable(done)
         description = f"Reading {listing.folder.name}"
-        for row, image in enumerate(with_progress(images, progress, len(paths), description)):
-            if image.pixels.ndim > 2 and channels == 1:
-                return None
-            array[row] = image.pixels.reshape(side, side, -1)
-            counts.add(image)
+        # A memory map would end the whole process when the disk is full; a plain file complains.
+        with target.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for image in with_progress(images, progress, len(paths), description):
+                if image.pixels.ndim > 2 and channels == 1:
+                    return None
+                grey_to_all = np.broadcast_to(image.pixels.reshape(side, side, -1), shape[1:])
+                file.write(np.ascontiguousarray(grey_to_all))
+                counts.add(image)
     finally:
         pool.shutdown(cancel_futures=True)
-    array.flush()
     return counts
 
 
@@ -514,7 +516,7 @@ def _read_cache(folder: Path, train: _Listing, test: _Listing) -> _Cached | None
 
 def _write_cache(folder: Path, train: _Listing, test: _Listing, progress: Progress | None) -> None:
     """Decode all images and write the cache folder."""
-    with _new_folder(folder) as unfinished:
+    with new_folder(folder) as unfinished:
         side, counts = _decode_both(unfinished, train, test, progress)
         sets = [
             ImageSet(np.load(unfinished / name, mmap_mode="r"), part.labels, part.classes, ())
@@ -579,57 +581,6 @@ def _text_checksum(info: dict) -> int:
     return zlib.crc32(json.dumps(info, sort_keys=True).encode())
 
 
-# --------------------------------------------------------------------------------------
-# Folders that are complete or not there
-# --------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; it gets the name `target` when everything went well."""
-    process = psutil.Process()
-    mark = f"{process.pid}-{process.create_time():.0f}-{uuid.uuid4().hex[:8]}"
-    unfinished = target.with_name(f".{target.name}.unfinished-{mark}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(target.parent)
-        unfinished.mkdir()
-        yield unfinished
-        _rename(unfinished, target)
-    except OSError as error:
-        raise DataError(
-            f"The folder {target} cannot be written ({error}); "
-            "free some space or allow writing there."
-        ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _rename(unfinished: Path, target: Path) -> None:
-    """Rename a finished folder; if another process was faster, keep its folder instead."""
-    try:
-        os.replace(unfinished, target)
-    except OSError:
-        if not target.is_dir():
-            raise
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Remove unfinished folders whose process was killed."""
-    for path in folder.glob(".*.unfinished-*"):
-        mark = re.fullmatch(r".*\.unfinished-(\d+)-(\d+)-[0-9a-f]{8}", path.name)
-        if mark and not _is_running(int(mark[1]), int(mark[2])):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_running(process_id: int, start: int) -> bool:
-    """Say whether the process with this id that began at `start` (s since 1970) still runs."""
-    try:
-        return abs(psutil.Process(process_id).create_time() - start) < 2
-    except psutil.Error:
-        return False
-
-
 def _check_new(folder: Path) -> None:
     """Raise `DataError` if a folder that is to be made is there already."""
     if folder.exists():
@@ -663,18 +614,19 @@ def prepare_folders(data_folder: Path, *, progress: Progress | None = None) -> t
     data_folder = Path(data_folder)
     faces = data_folder / "Face_emotions"
     tables = [data_folder / name for name in CSV_NAMES if (data_folder / name).is_file()]
-    if not faces.exists():
-        if (data_folder / "archive.zip").is_file():
-            unpack_archive(data_folder / "archive.zip", faces, progress=progress)
-            _mark_as_made(faces, "archive.zip")
-        elif tables:
-            convert_csv(tables[0], faces, progress=progress)
-            _mark_as_made(faces, tables[0].name)
-        else:
-            from emotions import drawn_faces  # here, as it is needed only without FER-2013
+    archive = data_folder / "archive.zip"
+    if not faces.exists() and (archive.is_file() or tables):
+        with alone(faces):  # another run may be making it, or have made it by now
+            if not faces.exists():
+                if archive.is_file():
+                    unpack_archive(archive, faces, progress=progress)
+                else:
+                    convert_csv(tables[0], faces, progress=progress)
+    elif not faces.exists():
+        from emotions import drawn_faces  # here, as it is needed only without FER-2013
 
-            faces = data_folder / "drawn_faces"
-            drawn_faces.draw_data_set(faces, progress=progress)
+        faces = data_folder / "drawn_faces"
+        drawn_faces.draw_data_set(faces, progress=progress)
     return _check_splits(faces)
 
 
@@ -725,7 +677,7 @@ def download(data_folder: Path) -> Path:
         raise DataError(
             f"The download of {KAGGLE_NAME} failed ({_one_line(error)}); {GET_ARCHIVE}."
         ) from error
-    with _new_folder(faces) as unfinished:
+    with new_folder(faces) as unfinished:
         for split in splits:
             shutil.copytree(split, unfinished / split.name)
     return faces
@@ -771,7 +723,7 @@ def unpack_archive(archive: Path, folder: Path, *, progress: Progress | None = N
         members = opened.infolist()
         _check_members(members, archive)
         targets = _plan_targets(members, archive)
-        with _new_folder(folder) as unfinished:
+        with new_folder(folder) as unfinished:
             for target, member in with_progress(
                 targets.items(), progress, len(targets), f"Unpacking {archive.name}"
             ):
@@ -780,6 +732,7 @@ def unpack_archive(archive: Path, folder: Path, *, progress: Progress | None = N
                 path = unfinished / target
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
+            _mark_as_made(unfinished, archive.name)
 
 
 @contextmanager
@@ -889,7 +842,7 @@ def convert_csv(csv_file: Path, folder: Path, *, progress: Progress | None = Non
     csv_file, folder = Path(csv_file), Path(folder)
     _check_new(folder)
     counts: Counter[str] = Counter()
-    with _new_folder(folder) as unfinished:
+    with new_folder(folder) as unfinished:
         rows = _csv_rows(csv_file)
         for line, emotion, pixels, usage in with_progress(
             rows, progress, None, f"Converting {csv_file.name}"
@@ -903,6 +856,7 @@ def convert_csv(csv_file: Path, folder: Path, *, progress: Progress | None = Non
             raise DataError(
                 f"The file {csv_file} has no rows for training or none for testing; get it anew."
             )
+        _mark_as_made(unfinished, csv_file.name)
 
 
 def _csv_rows(csv_file: Path) -> Iterator[tuple[int, str, str, str]]:

@@ -19,7 +19,6 @@ Research Nexus, 2002. The expressions are the EMFACS prototypes (*Emotional FACS
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,8 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
+
+from emotions.files import alone, new_folder
 
 # --------------------------------------------------------------------------------------
 # What the action units are, what they move, and which of them make an expression
@@ -1000,22 +1001,32 @@ def draw_data_set(
         If a split is too small to hold two pictures of every expression.
     """
     folder = Path(folder)
-    if folder.exists():
-        return
     names = [
         (split, expression, number)
         for split, total in zip(SPLITS, (train, test), strict=True)
         for expression, count in class_counts(total).items()
         for number in range(1, count + 1)
     ]
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    if unfinished.exists():  # an earlier run was stopped
-        shutil.rmtree(unfinished)
+    if folder.exists():
+        return
+    with alone(folder):
+        if folder.exists():  # another run drew it meanwhile
+            return
+        with new_folder(folder) as unfinished:
+            _draw_all(names, unfinished, seed, progress)
+
+
+def _draw_all(
+    names: list[tuple[str, str, int]],
+    folder: Path,
+    seed: int,
+    progress: Callable[..., Iterable] | None,
+) -> None:
+    """Draw the named pictures (split, expression, number) into a folder."""
     steps = names if progress is None else progress(names, total=len(names), desc="Drawing faces")
     for split, expression, number in steps:
         action_units, identity, view = plan_example(split, expression, number, seed)
         pixels = draw_face(action_units, identity, view=view)
-        target = unfinished / split / expression
+        target = folder / split / expression
         target.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(target / f"drawn_{number:05d}.png")
-    unfinished.rename(folder)

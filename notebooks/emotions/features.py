@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ import numpy as np
 
 from emotions.backbone import Backbone
 from emotions.dataset import ImageSet
+from emotions.files import alone, new_folder
 from emotions.preprocessing import network_input
 from emotions.quiet_keras import keras
 from emotions.settings import FEATURE_LAYERS
@@ -121,12 +121,23 @@ def features(
         If a feature is too large for float16, in which they are kept.
     """
     homes = [folder / cache_key(data_key, backbone.digest, spec) for spec in specs]
-    missing = [i for i, home in enumerate(homes) if not (home / "features.npy").is_file()]
-    if missing:
-        wanted = [specs[i] for i in missing]
-        model = extractor(images.images.shape[1:], backbone, wanted)
-        _compute(model, images.images, wanted, [homes[i] for i in missing], progress)
+    if any(_cached(home, len(images)) is None for home in homes):
+        with alone(folder / "features"):  # another run may be computing them
+            missing = [i for i, home in enumerate(homes) if _cached(home, len(images)) is None]
+            if missing:
+                wanted = [specs[i] for i in missing]
+                model = extractor(images.images.shape[1:], backbone, wanted)
+                _compute(model, images.images, wanted, [homes[i] for i in missing], progress)
     return [np.load(home / "features.npy", mmap_mode="r") for home in homes]
+
+
+def _cached(home: Path, images: int) -> np.ndarray | None:
+    """Return the features of so many images from a cache folder, None if they are not whole."""
+    try:
+        array = np.load(home / "features.npy", mmap_mode="r")
+    except (OSError, ValueError):  # not there, cut off, or no such file
+        return None
+    return array if array.dtype == np.float16 and len(array) == images else None
 
 
 def cache_key(data_key: str, weights_digest: str, spec: FeatureSpec) -> str:
@@ -143,35 +154,20 @@ def _compute(
     homes: Sequence[Path],
     progress: Callable[..., Iterable] | None,
 ) -> None:
-    homes[0].parent.mkdir(parents=True, exist_ok=True)
     starts: Iterable[int] = range(0, len(images), BATCH)
     if progress:
         starts = progress(starts, desc=f"Features of {len(images):,} images", unit="batch")
     with ExitStack() as stack:
-        temporary = [_temporary_folder(stack, home) for home in homes]
+        for home in homes:
+            shutil.rmtree(home, ignore_errors=True)  # what is there is not whole
+        temporary = [stack.enter_context(new_folder(home)) for home in homes]
         outputs = [stack.enter_context(open(t / "features.npy", "wb")) for t in temporary]
         for start in starts:
             batch = _forward(model, images[start : start + BATCH])
             for output, values, spec in zip(outputs, batch, specs, strict=True):
                 _append(output, values, spec, None if start else len(images))
-        for output, path, home in zip(outputs, temporary, homes, strict=True):
+        for output in outputs:
             output.close()
-            _move_into_place(path, home)
-
-
-def _temporary_folder(stack: ExitStack, home: Path) -> Path:
-    path = Path(tempfile.mkdtemp(dir=home.parent, prefix=".computing-"))
-    stack.callback(shutil.rmtree, path, ignore_errors=True)
-    return path
-
-
-def _move_into_place(path: Path, home: Path) -> None:
-    shutil.rmtree(home, ignore_errors=True)
-    try:
-        path.replace(home)
-    except OSError:  # another process was faster; its features are the same
-        if not (home / "features.npy").is_file():
-            raise
 
 
 def _forward(model: keras.Model, images: np.ndarray) -> list[np.ndarray]:

@@ -1,44 +1,209 @@
-"""Writing results: every file appears whole or not at all."""
+"""Writing files and folders: each appears whole or not at all, and only one process makes it."""
 
+import errno
+import hashlib
 import json
 import os
+import platform
+import re
+import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import locket
 import pandas as pd
+import psutil
+
+SECONDS_BEFORE_SAYING_SO = 1.0
+
+
+class DataError(ValueError):
+    """The data cannot be used or kept; the message names the file or folder and the mend."""
+
+
+# --------------------------------------------------------------------------------------
+# Whole or not at all
+# --------------------------------------------------------------------------------------
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what is written there becomes `path` at the end.
 
-    After an error `path` is as it was before.
+    After an error, and after the process was killed, `path` is as it was before.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written.
+    """
+    with scratch(path) as temporary:
+        temporary.touch()
+        yield temporary
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder to fill; it gets the name `target` when everything went well.
+
+    If another process was faster, its folder stays and this one goes.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be written.
+    """
+    with scratch(target) as unfinished:
+        unfinished.mkdir()
+        yield unfinished
+        try:
+            os.replace(unfinished, target)
+        except OSError:
+            if not target.is_dir():
+                raise
+
+
+@contextmanager
+def scratch(target: Path) -> Iterator[Path]:
+    """Yield a hidden path beside `target` for a file or a folder; it is gone afterwards.
+
+    What a killed process left beside `target` goes as well.
+
+    Raises
+    ------
+    DataError
+        If writing fails: with one sentence that names `target`.
+    """
+    temporary = target.with_name(f".{target.stem[:40]}.unfinished-{_mark()}{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(target.parent)
+        yield temporary
+    except OSError as error:
+        raise DataError(cannot_be_written(target, error)) from error
+    finally:
+        _remove(temporary)
+
+
+def cannot_be_written(path: Path, error: OSError) -> str:
+    """Say in one sentence that a file or folder cannot be written, why, and what helps."""
+    return (
+        f"{path} cannot be written ({error.strerror or error}); "
+        "free some space, close it in other programs, or allow writing there."
+    )
+
+
+def _mark() -> str:
+    """Return what tells the temporary names of this process from those of any other."""
+    process = psutil.Process()
+    return f"{process.pid}-{process.create_time():.0f}-{_machine()}-{uuid.uuid4().hex[:8]}"
+
+
+def _machine() -> str:
+    """Return a short name of this machine: a shared folder may be in use on another one."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the unfinished files and folders of processes of this machine that were killed."""
+    for path in folder.glob(".*.unfinished-*"):
+        mark = re.search(r"\.unfinished-(\d+)-(\d+)-([0-9a-f]{8})-[0-9a-f]{8}", path.name)
+        if mark and mark[3] == _machine() and not _is_running(int(mark[1]), int(mark[2])):
+            _remove(path)
+
+
+def _is_running(process_id: int, start: int) -> bool:
+    """Say whether the process with this id that began at `start` (s since 1970) still runs."""
+    try:
+        return abs(psutil.Process(process_id).create_time() - start) < 2
+    except psutil.Error:
+        return False
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there and can be removed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # a read-only folder: it stays, as everything else there
+        return
+
+
+# --------------------------------------------------------------------------------------
+# One at a time
+# --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def alone(target: Path) -> Iterator[None]:
+    """Wait until no other thread or process of yours is in such a block for the same `target`.
+
+    The system itself ends the lock of a process that dies. Where no lock can be had, or from
+    another machine, two processes may make the same thing, and the first to finish it counts.
+    """
+    try:
+        lock = _acquired(target)
+    except OSError:
+        lock = None
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _acquired(target: Path) -> Any:
+    """Return the lock for `target`, and say so if another run has to end its work first."""
+    file = str(_lock_file(target))
+    lock = locket.lock_file(file, timeout=SECONDS_BEFORE_SAYING_SO)
+    try:
+        lock.acquire()
+    except locket.LockError:
+        print(f"Another run is making {target.name}; this one waits for it.", flush=True)
+        lock = locket.lock_file(file)
+        lock.acquire()
+    return lock
+
+
+def _lock_file(target: Path) -> Path:
+    """Return a file to lock for `target`, in a temporary folder that only this user can write to.
 
     Raises
     ------
     OSError
-        If the folder cannot be written to.
+        If there is no such folder.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    user = os.getuid() if hasattr(os, "getuid") else 0  # Windows: the folder is the user's anyway
+    folder = Path(tempfile.gettempdir()) / f"emotions-course-{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if hasattr(os, "getuid") and folder.lstat().st_uid != user:
+        raise PermissionError(errno.EPERM, "the folder of the locks is somebody else's")
+    name = hashlib.sha256(str(target.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
+    return folder / f"{name[:32]}.lock"
+
+
+# --------------------------------------------------------------------------------------
+# Results
+# --------------------------------------------------------------------------------------
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON, keys in their order, numbers with at most six decimals."""
     with replacing(path) as temporary:
-        text = json.dumps(_rounded(content), indent=1, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
+        temporary.write_text(as_json(content), encoding="utf-8", newline="\n")
+
+
+def as_json(content: Any) -> str:
+    """Return `content` as JSON text, keys in their order, numbers with at most six decimals."""
+    return json.dumps(_rounded(content), indent=1, ensure_ascii=False) + "\n"
 
 
 def read_json(path: Path) -> Any:
@@ -48,8 +213,13 @@ def read_json(path: Path) -> Any:
     ------
     FileNotFoundError
         If there is no such file.
+    DataError
+        If the file was changed and is no JSON any more.
     """
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}); delete it and run again.") from None
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -1,5 +1,7 @@
 """Using a trained classifier: load it, read any image file, get probabilities."""
 
+import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +10,9 @@ import pandas as pd
 
 from emotions import compact
 from emotions.dataset import DataError, read_image
-from emotions.files import read_json
 from emotions.quiet_keras import keras
 from emotions.settings import ROOT
+from emotions.training import ABOUT
 
 SHIPPED = "classifier.safetensors"
 REFERENCE = ROOT / "output" / "fer2013" / SHIPPED
@@ -54,24 +56,29 @@ def load_classifier(file: Path) -> Classifier:
     Parameters
     ----------
     file
-        `Emotions_classifier.keras`, with `Emotions_classifier.json` beside it.
+        `Emotions_classifier.keras`.
 
     Raises
     ------
     DataError
-        If one of the two is missing, or they do not belong together.
+        If it is missing, damaged, or no classifier of the course.
     """
-    names = file.with_suffix(".json")
-    for needed in (file, names):
-        if not needed.is_file():
-            raise DataError(f"There is no {needed}: run notebook 04 to train a classifier.")
-    details = read_json(names)
-    model = keras.saving.load_model(file, safe_mode=True, compile=False)
-    classes = tuple(details.pop("classes"))
+    if not file.is_file():
+        raise DataError(f"There is no {file}: run notebook 04 to train a classifier.")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            details = json.loads(archive.read(ABOUT))
+        classes = tuple(details.pop("classes"))
+        model = keras.saving.load_model(file, safe_mode=True, compile=False)
+    except Exception as error:  # Keras raises nearly everything for altered files
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise DataError(
+            f"The classifier {file} cannot be loaded safely ({reason}): run notebook 04 again."
+        ) from error
     if len(classes) != model.output_shape[-1]:
         raise DataError(
-            f"{names} names {len(classes)} classes but {file.name} has {model.output_shape[-1]} "
-            "outputs: run notebook 04 again."
+            f"{file} names {len(classes)} classes but has {model.output_shape[-1]} outputs: "
+            "run notebook 04 again."
         )
     return Classifier(model, classes, details)
 

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
 import threading
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from emotions.backbone import Backbone, precision
 from emotions.copies import copy_groups
 from emotions.dataset import FaceData, ImageSet
 from emotions.features import FeatureSpec, channel_statistics, feature_layer, features
-from emotions.files import read_json, write_json
+from emotions.files import as_json, replacing
 from emotions.preprocessing import channel_mean, network_input, split_off_validation
 from emotions.quiet_keras import keras
 from emotions.settings import Settings
@@ -34,6 +34,7 @@ PARAMETERS = {
     *("warmup", "backbone_rate", "momentum", "weight_decay", "label_smoothing", "class_weights"),
     *("augmentation", "mixup"),
 }
+ABOUT = "course.json"  # member of a saved classifier
 STATISTICS_IMAGES = 2048  # images that scale the head's input if nothing is cached
 
 
@@ -556,21 +557,32 @@ class Keeper(keras.callbacks.Callback):
         self.stopped = False
         self.earlier_seconds = 0.0
         self.started = self.saved = time.monotonic()
-        self.folder = task.settings.data / "cache" / "training" / _training_key(task)
+        self.file = task.settings.data / "cache" / "training" / f"{_training_key(task)}.npz"
 
     def resume(self) -> None:
         """Go on from the checkpoint of a killed training with the same parameters, if any."""
-        if not (self.folder / "state.json").is_file():
+        kept = self._kept() if self.file.is_file() else None
+        if kept is None:
             return
-        state = read_json(self.folder / "state.json")
-        self.task.model.optimizer.build(self.task.model.trainable_variables)
-        with np.load(self.folder / "variables.npz", allow_pickle=False) as saved:
-            for number, variable in enumerate(self._variables()):
-                variable.assign(saved[f"arr_{number}"])
-        with np.load(self.folder / "best.npz", allow_pickle=False) as best:
-            self.best_weights = [best[f"arr_{i}"] for i in range(len(best.files))]
+        state, variables, self.best_weights = kept
+        for variable, value in zip(self._variables(), variables, strict=True):
+            variable.assign(value)
         self.history, self.best_accuracy = state["history"], state["best_accuracy"]
         self.earlier_seconds = state["seconds"]
+
+    def _kept(self) -> tuple[dict, list[np.ndarray], list[np.ndarray]] | None:
+        """Return state, variables and best weights of the checkpoint, None if none fits."""
+        self.task.model.optimizer.build(self.task.model.trainable_variables)
+        try:
+            with np.load(self.file, allow_pickle=False) as saved:
+                state = json.loads(saved["state"].item())
+                variables = [saved[f"variable_{i}"] for i in range(len(self._variables()))]
+                best = [saved[f"best_{i}"] for i in range(len(self.best_weights))]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None
+        shapes = [tuple(array.shape) for array in (*self._variables(), *self.best_weights)]
+        fits = shapes == [array.shape for array in (*variables, *best)]
+        return (state, variables, best) if fits else None
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Stop when asked to."""
@@ -597,20 +609,17 @@ class Keeper(keras.callbacks.Callback):
 
     def save(self) -> None:
         """Write a checkpoint: whole, or not at all."""
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=self.folder.parent, prefix=".saving-"))
-        values = [keras.ops.convert_to_numpy(variable) for variable in self._variables()]
-        np.savez(temporary / "variables.npz", *values)
-        np.savez(temporary / "best.npz", *self.best_weights)
         seconds = self.earlier_seconds + time.monotonic() - self.started
         state = {
             "history": self.history,
             "best_accuracy": self.best_accuracy,
             "seconds": seconds,
         }
-        (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
-        shutil.rmtree(self.folder, ignore_errors=True)
-        temporary.replace(self.folder)
+        values = [keras.ops.convert_to_numpy(variable) for variable in self._variables()]
+        arrays = {f"variable_{number}": value for number, value in enumerate(values)}
+        arrays |= {f"best_{number}": value for number, value in enumerate(self.best_weights)}
+        with replacing(self.file) as temporary:
+            np.savez(temporary, state=np.array(json.dumps(state)), **arrays)
 
     def _variables(self) -> list:
         """Return all that training changes: weights, the state of dropout, the optimizer."""
@@ -619,7 +628,7 @@ class Keeper(keras.callbacks.Callback):
     def finish(self) -> Run:
         """Put the best weights into the model and return the run."""
         self.task.model.set_weights(self.best_weights)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.file.unlink(missing_ok=True)
         history = self.table()
         best = int(history["val_accuracy"].idxmax()) if len(history) else 0
         seconds = self.earlier_seconds + time.monotonic() - self.started
@@ -639,17 +648,19 @@ def _training_key(task: Task) -> str:
 
 
 def save_classifier(folder: Path, task: Task, details: dict) -> Path:
-    """Save the whole classifier and, beside it, what its numbers mean.
+    """Save the whole classifier and, inside the same file, what its numbers mean.
+
+    One file, because two could come from different trainings after a power cut.
 
     Returns
     -------
     Path
-        Of `Emotions_classifier.keras`; `Emotions_classifier.json` has the class names.
+        Of `Emotions_classifier.keras`, a zip archive; its member `course.json` has the class names.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / "Emotions_classifier.keras"
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
-        task.whole.save(Path(temporary) / file.name)
-        (Path(temporary) / file.name).replace(file)
-    write_json(file.with_suffix(".json"), {"classes": list(task.classes), **details})
+    about = {"classes": list(task.classes), **details}
+    with replacing(file) as temporary:
+        task.whole.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(ABOUT, as_json(about))
     return file
