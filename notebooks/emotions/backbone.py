@@ -14,7 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from emotions.files import alone, scratch
+from emotions.files import alone, one_line, scratch
 from emotions.quiet_keras import keras
 from emotions.vggface_bridge import import_keras_vggface
 
@@ -163,7 +163,7 @@ def _download(file: Path) -> None:
             except Exception as error:
                 raise WeightsError(
                     f"The VGG-Face weights could not be downloaded from "
-                    f"{models.utils.VGG16_WEIGHTS_PATH_NO_TOP} ({_first_line(error)}): put that "
+                    f"{models.utils.VGG16_WEIGHTS_PATH_NO_TOP} ({one_line(error)}): put that "
                     f"file into {file.parent} by hand, or choose the weights hed."
                 ) from None
         downloaded = temporary / WEIGHTS_FILE
@@ -185,10 +185,6 @@ def _downloads_to(folder: Path) -> Iterator[None]:
     finally:
         models.get_file = original
         socket.setdefaulttimeout(patience)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def check_weights_file(file: Path, model: keras.Model) -> None:
@@ -219,7 +215,7 @@ def check_weights_file(file: Path, model: keras.Model) -> None:
             broken = [name for name in shapes if not _finite(group[name])]
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise WeightsError(
-            f"The weights file {file} is not in Keras' h5 layout ({_first_line(error)}): {mend}"
+            f"The weights file {file} is not in Keras' h5 layout ({one_line(error)}): {mend}"
         ) from None
     if broken:
         raise WeightsError(

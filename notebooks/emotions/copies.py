@@ -26,7 +26,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from emotions.dataset import DataError, FaceData, ImageSet, with_progress
-from emotions.files import replacing
+from emotions.files import one_line, replacing
 
 Progress = Callable[..., Iterable]
 
@@ -302,7 +302,9 @@ def read_leave_out(path: Path) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise DataError(f"The list {path} is not there; make it with notebook 01.") from error
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(f"The list {path} cannot be read ({error}); {TAKE_AGAIN}.") from error
+        raise DataError(
+            f"The list {path} cannot be read ({one_line(error)}); {TAKE_AGAIN}."
+        ) from error
     whole = isinstance(table.index, pd.RangeIndex) and table.fillna("").ne("").all(axis=None)
     if list(table.columns) != LEAVE_OUT_COLUMNS or not whole:
         raise DataError(

@@ -31,9 +31,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from emotions.files import DataError, alone, new_folder
+from emotions.files import DataError, alone, new_folder, one_line
 
 Progress = Callable[..., Iterable]
 
@@ -42,6 +42,13 @@ FORMATS = ("PNG", "JPEG", "BMP")
 SYSTEM_NAMES = ("thumbs.db", "desktop.ini", "__macosx")  # ".DS_Store" starts with a dot anyway
 LARGEST_SIDE = 224  # pixels; what VGG-Face was trained with, more would not be used
 BACKGROUND = "white"  # below transparent pixels
+CHANGES = {
+    "animated": "Took the first picture of {} animated images.",
+    "turned": "Turned {} images as their EXIF orientation says.",
+    "scaled": "Scaled the values of {} images from 16 bits to 8.",
+    "converted": "Converted {} images from inks (CMYK) or another colour space to RGB.",
+    "transparent": f"Put {{}} images with transparent pixels on {BACKGROUND}.",
+}
 
 CACHE_VERSION = 1  # raise it when the decoding changes: old caches are then not read any more
 CACHE_FILES = ("train.npy", "test.npy")
@@ -56,10 +63,12 @@ CSV_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"
 CSV_SPLITS = {"Training": "train", "PublicTest": "test", "PrivateTest": "test"}
 CSV_SIDE = 48  # pixels
 CSV_ROWS_AT_ONCE = 1000
+LARGEST_CSV = 2 * 1024**3  # bytes; FER-2013 has 0.3
 
 LARGEST_ARCHIVE = 2 * 1024**3  # bytes, unpacked
 LARGEST_RATIO = 200  # unpacked over packed bytes; photos stay near 1, zip bombs exceed 1000
 MOST_MEMBERS = 300_000
+LONGEST_NAME = 255  # bytes; what the usual file systems allow
 
 GET_ARCHIVE = (
     f"download archive.zip by hand from Kaggle's page {KAGGLE_NAME} and put it into the data folder"
@@ -138,22 +147,21 @@ class _Decoded:
 
     pixels: np.ndarray
     size: tuple[int, int]  # of the file, in pixels
-    fitted: bool
-    transparent: bool
+    changes: tuple[str, ...]  # keys of CHANGES, or "fitted"
 
 
 @dataclass
 class _Counts:
     """What decoding found: how many images were changed, and how common each size is."""
 
-    fitted: int = 0
-    transparent: int = 0
+    changes: Counter = field(default_factory=Counter)
     sizes: Counter = field(default_factory=Counter)
+    plain: int = 0  # images of one single grey or colour
 
     def add(self, image: _Decoded) -> None:
-        self.fitted += image.fitted
-        self.transparent += image.transparent
+        self.changes.update(image.changes)
         self.sizes[image.size] += 1
+        self.plain += bool((image.pixels == image.pixels[0, 0]).all())
 
 
 @dataclass(frozen=True)
@@ -205,6 +213,11 @@ def load(
         If a folder, a class or an image cannot be used, or the cache cannot be written.
     """
     train, test = _list_split(Path(train_folder)), _list_split(Path(test_folder))
+    if train.folder.samefile(test.folder):
+        raise DataError(
+            f"The images of {train.folder} are to train and to test on; name two folders, or the "
+            "result means nothing."
+        )
     _check_same_classes(train, test)
     folder = Path(cache_folder) / _cache_key(train, test)
     cached = _read_cache(folder, train, test)
@@ -343,7 +356,26 @@ def _visible(folder: Path) -> tuple[list[os.DirEntry], int]:
             f"The folder {folder} cannot be read ({error.strerror}); allow reading it."
         ) from error
     shown = [entry for entry in entries if not _is_hidden(entry.name)]
+    for entry in shown:
+        _check_entry(entry)
     return shown, len(entries) - len(shown)
+
+
+def _check_entry(entry: os.DirEntry) -> None:
+    """Raise `DataError` for a name that is no text, and for what is neither file nor folder."""
+    try:
+        entry.name.encode()
+    except UnicodeEncodeError as error:
+        place = ascii(entry.path)
+        raise DataError(f"The name {place} is not in UTF-8; rename that file.") from error
+    try:
+        mode = entry.stat().st_mode
+    except OSError as error:  # a link that leads nowhere or to itself, no permission
+        raise DataError(
+            f"{entry.path} cannot be read ({error.strerror}); delete it or allow reading it."
+        ) from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise DataError(f"{entry.path} is neither a file nor a folder; delete it.")
 
 
 def _is_hidden(name: str) -> bool:
@@ -385,7 +417,8 @@ def open_image(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Image.I
         ) from error
     except Exception as error:  # decoders raise nearly everything for damaged files
         raise DataError(
-            f"The image {path} is damaged or cannot be read ({error}); delete it or get it anew."
+            f"The image {path} is damaged or cannot be read ({one_line(error)}); "
+            "delete it or get it anew."
         ) from error
 
 
@@ -414,31 +447,34 @@ def _decode(path: Path, side: int) -> _Decoded:
     """Read one image as a square of `side` pixels."""
     with open_image(path) as image:
         size = image.size
+        changes = ["animated"] if getattr(image, "n_frames", 1) > 1 else []
+        changes += ["turned"] if image.getexif().get(ExifTags.Base.Orientation, 1) != 1 else []
         ImageOps.exif_transpose(image, in_place=True)
-        plain, transparent = grey_or_rgb(image)
-        fitted = plain.size != (side, side)
-        if fitted:
+        plain, change = grey_or_rgb(image)
+        if plain.size != (side, side):
             plain = ImageOps.fit(plain, (side, side))
+            changes.append("fitted")
         pixels = np.asarray(plain)
     if pixels.ndim == 3 and (pixels == pixels[..., :1]).all():
         pixels = pixels[..., 0]
-    return _Decoded(pixels, size, fitted, transparent)
+    return _Decoded(pixels, size, (*changes, *change))
 
 
-def grey_or_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
-    """Return the image in mode L or RGB, and whether it had transparent pixels."""
+def grey_or_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """Return the image in mode L or RGB, and which of `CHANGES` that was."""
     if image.mode.startswith("I"):
         # Pillow cuts such values off at 255 when it converts them; they are to be scaled.
         wide = np.clip(np.asarray(image), 0, 65535).astype(np.uint32)
-        return Image.fromarray(((wide + 128) // 257).astype(np.uint8)), False
+        return Image.fromarray(((wide + 128) // 257).astype(np.uint8)), ("scaled",)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         background = Image.new("RGBA", layer.size, BACKGROUND)
-        transparent = layer.getchannel("A").getextrema()[0] < 255
-        return Image.alpha_composite(background, layer).convert("RGB"), transparent
+        seen_through = layer.getchannel("A").getextrema()[0] < 255
+        flat = Image.alpha_composite(background, layer).convert("RGB")
+        return flat, ("transparent",) if seen_through else ()
     if image.mode in ("L", "1"):
-        return image.convert("L"), False
-    return image.convert("RGB"), False
+        return image.convert("L"), ()
+    return image.convert("RGB"), () if image.mode in ("RGB", "P", "RGBA", "LA") else ("converted",)
 
 
 def _decode_split(
@@ -522,6 +558,7 @@ def _write_cache(folder: Path, train: _Listing, test: _Listing, progress: Progre
             ImageSet(np.load(unfinished / name, mmap_mode="r"), part.labels, part.classes, ())
             for name, part in zip(CACHE_FILES, (train, test), strict=True)
         ]
+        _check_that_something_shows(counts, train, test)
         info = {
             "fingerprint": fingerprint_of(*sets),
             "notes": _notes(counts, side, train, test),
@@ -553,18 +590,35 @@ def _decode_both(
         channels = 3
 
 
+def _check_that_something_shows(counts: list[_Counts], train: _Listing, test: _Listing) -> None:
+    """Raise `DataError` if all images of a split are one single grey or colour each."""
+    for part, listing in zip(counts, (train, test), strict=True):
+        if part.plain == len(listing.files):
+            raise DataError(
+                f"All {part.plain} images in {listing.folder} are one single grey or colour; "
+                "get the data anew."
+            )
+
+
 def _notes(counts: list[_Counts], side: int, train: _Listing, test: _Listing) -> list[str]:
     """Return one sentence for each thing that loading changed or skipped."""
     total = len(train.files) + len(test.files)
     skipped = train.skipped + test.skipped
-    fitted = sum(part.fitted for part in counts)
-    transparent = sum(part.transparent for part in counts)
+    changes = sum((part.changes for part in counts), Counter())
+    fitted = changes["fitted"]
     notes = {
         f"Skipped {skipped} hidden, system or loose entries.": skipped,
         f"Cropped or resized {fitted} of {total} images to {side} x {side} pixels.": fitted,
-        f"Put {transparent} images with transparent pixels on {BACKGROUND}.": transparent,
     }
-    return [sentence for sentence, count in notes.items() if count]
+    notes |= {text.format(changes[change]): changes[change] for change, text in CHANGES.items()}
+    return [sentence for sentence, count in notes.items() if count] + _few_images(train)
+
+
+def _few_images(train: _Listing) -> list[str]:
+    """Return a sentence about the classes that are too small to learn and to be judged."""
+    counts = np.bincount(train.labels, minlength=len(train.classes))
+    few = [name for name, count in zip(train.classes, counts, strict=True) if count == 1]
+    return [f"Only 1 training image shows {', '.join(few)}: too few to learn from."] if few else []
 
 
 def _file_checksum(path: Path) -> int:
@@ -675,18 +729,12 @@ def download(data_folder: Path) -> Path:
         splits = _check_splits(source)
     except Exception as error:  # no network, no account, no access, another layout, ...
         raise DataError(
-            f"The download of {KAGGLE_NAME} failed ({_one_line(error)}); {GET_ARCHIVE}."
+            f"The download of {KAGGLE_NAME} failed ({one_line(error)}); {GET_ARCHIVE}."
         ) from error
     with new_folder(faces) as unfinished:
         for split in splits:
             shutil.copytree(split, unfinished / split.name)
     return faces
-
-
-def _one_line(error: Exception) -> str:
-    """Return the first line of an error's message, without its full stop."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".")
 
 
 # --------------------------------------------------------------------------------------
@@ -744,7 +792,7 @@ def _reading_archive(archive: Path) -> Iterator[None]:
         raise DataError(f"The archive {archive} is not there; {GET_ARCHIVE}.") from error
     except Exception as error:  # zlib, lzma, zipfile and the file system raise different things
         raise DataError(
-            f"The archive {archive} is damaged ({_one_line(error)}); delete it and {GET_ARCHIVE}."
+            f"The archive {archive} is damaged ({one_line(error)}); delete it and {GET_ARCHIVE}."
         ) from error
 
 
@@ -756,10 +804,11 @@ def _check_members(members: list[zipfile.ZipInfo], archive: Path) -> None:
         problem = _member_problem(member)
         if problem:
             raise DataError(
-                f"The archive {archive} holds {member.orig_filename!r}, {problem}; "
+                f"The archive {archive} holds {shortened(member.orig_filename)}, {problem}; "
                 f"delete it and {GET_ARCHIVE}."
             )
     too_much = (
+        (packed > archive.stat().st_size, "files that overlap each other"),
         (len(members) > MOST_MEMBERS, f"more than {MOST_MEMBERS} files"),
         (unpacked > LARGEST_ARCHIVE, f"more than {LARGEST_ARCHIVE // 1024**3} GiB unpacked"),
         (unpacked > LARGEST_RATIO * max(packed, 1), "far more unpacked than photos would"),
@@ -767,6 +816,11 @@ def _check_members(members: list[zipfile.ZipInfo], archive: Path) -> None:
     for is_too_much, words in too_much:
         if is_too_much:
             raise DataError(f"The archive {archive} holds {words}; delete it and {GET_ARCHIVE}.")
+
+
+def shortened(text: str, length: int = 60) -> str:
+    """Return a foreign text in quotes, without characters that do not print, not too long."""
+    return ascii(text if len(text) <= length else text[:length] + "...")
 
 
 def _member_problem(member: zipfile.ZipInfo) -> str:
@@ -777,10 +831,13 @@ def _member_problem(member: zipfile.ZipInfo) -> str:
     if stat.S_ISLNK(member.external_attr >> 16):
         return "which is a link"
     # Windows would take "C:", "\" and these characters as something else than a plain name.
-    if re.search(r'[\\:<>"|?*\x00-\x1f]', name) or name.startswith("/"):
+    if not name or re.search(r'[\\:<>"|?*\x00-\x1f]', name) or name.startswith("/"):
         return "which is an unsafe name"
-    if any(part == ".." or part.endswith((" ", ".")) for part in PurePosixPath(name).parts):
+    parts = PurePosixPath(name).parts
+    if any(part == ".." or part.endswith((" ", ".")) for part in parts):
         return "which is an unsafe name"
+    if any(len(part.encode()) > LONGEST_NAME for part in parts):
+        return "which is too long a name"
     return ""
 
 
@@ -862,9 +919,14 @@ def convert_csv(csv_file: Path, folder: Path, *, progress: Progress | None = Non
 def _csv_rows(csv_file: Path) -> Iterator[tuple[int, str, str, str]]:
     """Yield line number, emotion, pixels and Usage of each row; blank lines are left out."""
     try:
+        if csv_file.stat().st_size > LARGEST_CSV:
+            raise DataError(
+                f"The file {csv_file} is larger than {LARGEST_CSV // 1024**3} GiB; get it anew."
+            )
         chunks = pd.read_csv(
             csv_file,
             dtype=str,
+            encoding="utf-8",
             keep_default_na=False,
             skip_blank_lines=False,  # else the line numbers would be wrong
             chunksize=CSV_ROWS_AT_ONCE,
@@ -877,14 +939,18 @@ def _csv_rows(csv_file: Path) -> Iterator[tuple[int, str, str, str]]:
                 for name in ("emotion", "pixels", "Usage"):
                     if name not in rows:
                         raise DataError(f"Line 1 of {csv_file} lacks the column {name}; add it.")
+                    if list(rows.columns).count(name) > 1:
+                        raise DataError(f"Line 1 of {csv_file} has {name} twice; delete one.")
                 for index, *row in rows[["emotion", "pixels", "Usage"]].itertuples():
                     if any(row):
                         yield index + 2, *(value.strip() for value in row)
     except FileNotFoundError as error:
         raise DataError(f"The file {csv_file} is not there; check its name.") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except DataError:
+        raise
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise DataError(
-            f"The file {csv_file} is no table that can be read ({_one_line(error)}); get it anew."
+            f"The file {csv_file} is no table that can be read ({one_line(error)}); get it anew."
         ) from error
 
 
@@ -893,14 +959,20 @@ def _csv_image(
 ) -> tuple[Image.Image, PurePosixPath]:
     """Return the image of one row and its folder; `place` begins the sentence of an error."""
     if usage not in CSV_SPLITS:
-        raise DataError(f"{place} has the Usage {usage!r}; make it one of {', '.join(CSV_SPLITS)}.")
+        raise DataError(
+            f"{place} has the Usage {shortened(usage)}; make it one of {', '.join(CSV_SPLITS)}."
+        )
     if emotion not in {str(number) for number in range(len(CSV_CLASSES))}:
-        raise DataError(f"{place} has the emotion {emotion!r}; make it a number from 0 to 6.")
+        raise DataError(
+            f"{place} has the emotion {shortened(emotion)}; make it a number from 0 to 6."
+        )
     values = pixels.split()
     if len(values) != CSV_SIDE**2:
         raise DataError(f"{place} has {len(values)} pixels; mend it to have {CSV_SIDE**2}.")
     try:
-        content = bytes(map(int, values))  # refuses all but whole numbers from 0 to 255
+        if not re.fullmatch(r"[0-9\s]+", pixels):  # int would also take 1_0, +1 and other digits
+            raise ValueError(pixels)
+        content = bytes(map(int, values))  # refuses numbers above 255
     except ValueError as error:
         raise DataError(
             f"{place} has a pixel that is no whole number from 0 to 255; mend or delete the line."

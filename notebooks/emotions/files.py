@@ -94,9 +94,16 @@ def scratch(target: Path) -> Iterator[Path]:
 def cannot_be_written(path: Path, error: OSError) -> str:
     """Say in one sentence that a file or folder cannot be written, why, and what helps."""
     return (
-        f"{path} cannot be written ({error.strerror or error}); "
+        f"{path} cannot be written ({error.strerror or one_line(error)}); "
         "free some space, close it in other programs, or allow writing there."
     )
+
+
+def one_line(error: Exception) -> str:
+    """Return the first line of an error's message, printable and without its full stop."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    plain = "".join(letter if letter.isprintable() else "?" for letter in lines[0])
+    return plain.rstrip(".")
 
 
 def _mark() -> str:
@@ -219,7 +226,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}); delete it and run again.") from None
+        raise DataError(
+            f"{path} is damaged ({one_line(error)}); delete it and run again."
+        ) from None
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

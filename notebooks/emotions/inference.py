@@ -10,6 +10,7 @@ import pandas as pd
 
 from emotions import compact
 from emotions.dataset import DataError, read_image
+from emotions.files import one_line
 from emotions.quiet_keras import keras
 from emotions.settings import ROOT
 from emotions.training import ABOUT
@@ -71,9 +72,9 @@ def load_classifier(file: Path) -> Classifier:
         classes = tuple(details.pop("classes"))
         model = keras.saving.load_model(file, safe_mode=True, compile=False)
     except Exception as error:  # Keras raises nearly everything for altered files
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise DataError(
-            f"The classifier {file} cannot be loaded safely ({reason}): run notebook 04 again."
+            f"The classifier {file} cannot be loaded safely ({one_line(error)}): "
+            "run notebook 04 again."
         ) from error
     if len(classes) != model.output_shape[-1]:
         raise DataError(

@@ -195,8 +195,15 @@ class Settings(BaseSettings):
             if not values:
                 raise ValueError(f"{name!r} has no values to try")
             for value in values:
-                cls.__pydantic_validator__.validate_assignment(cls.model_construct(), name, value)
+                cls._check_value(name, value)
         return grid
+
+    @classmethod
+    def _check_value(cls, name: str, value: Any) -> None:
+        try:
+            cls.__pydantic_validator__.validate_assignment(cls.model_construct(), name, value)
+        except ValidationError as error:
+            raise ValueError(f"{name} {value!r}: {error.errors()[0]['msg']}") from None
 
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
@@ -264,7 +271,7 @@ def read_settings(**values: Any) -> Settings:
 def _of_the_recipe(values: dict[str, Any]) -> dict[str, Any]:
     """Return what the wanted recipe sets and neither `values` nor the environment does."""
     recipe = values.get("recipe", os.environ.get(f"{PREFIX}RECIPE", "seed"))
-    wanted = RECIPES.get(recipe, {})
+    wanted = RECIPES.get(recipe, {}) if isinstance(recipe, str) else {}
     return {name: x for name, x in wanted.items() if PREFIX + name.upper() not in os.environ}
 
 

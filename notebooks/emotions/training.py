@@ -572,7 +572,7 @@ class Keeper(keras.callbacks.Callback):
 
     def _kept(self) -> tuple[dict, list[np.ndarray], list[np.ndarray]] | None:
         """Return state, variables and best weights of the checkpoint, None if none fits."""
-        self.task.model.optimizer.build(self.task.model.trainable_variables)
+        self._build()
         try:
             with np.load(self.file, allow_pickle=False) as saved:
                 state = json.loads(saved["state"].item())
@@ -620,6 +620,10 @@ class Keeper(keras.callbacks.Callback):
         arrays |= {f"best_{number}": value for number, value in enumerate(self.best_weights)}
         with replacing(self.file) as temporary:
             np.savez(temporary, state=np.array(json.dumps(state)), **arrays)
+
+    def _build(self) -> None:
+        """Make the optimizer's variables, which Keras does only when training begins."""
+        self.task.model.optimizer.build(self.task.model.trainable_variables)
 
     def _variables(self) -> list:
         """Return all that training changes: weights, the state of dropout, the optimizer."""
