@@ -5,8 +5,18 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import run_recipes
 from emotions import classifier as surgery
-from emotions import compact, course_setup, ladder, looking_inside, measuring, photos, training
+from emotions import (
+    compact,
+    course_setup,
+    ladder,
+    looking_inside,
+    measuring,
+    photos,
+    results,
+    training,
+)
 from emotions.augmentation import AUGMENTATIONS, Augmentation, mixup
 from emotions.backbone import build
 from emotions.dataset import DataError
@@ -236,3 +246,56 @@ def test_every_rung_is_a_valid_set_of_parameters():
     for rung in ladder.RUNGS:
         assert read_settings(**rung.settings)
     assert len({rung.name for rung in ladder.RUNGS}) == len(ladder.RUNGS)
+
+
+@pytest.fixture(scope="module")
+def results_folder(tiny_faces, tmp_path_factory):
+    """Return the folder of the results after two seeds of a recipe and a rung, all kept."""
+    home = tmp_path_factory.mktemp("runs")
+    names = {"TRAIN_DATA": tiny_faces / "train", "VAL_DATA": tiny_faces / "test"}
+    names |= {"DATA": home / "data", "OUTPUT": home / "output"}
+    with pytest.MonkeyPatch.context() as environment:
+        for name, path in names.items():
+            environment.setenv(f"EMOTIONS_{name}", str(path))
+        run_recipes.main(["train", "frozen_plus", "--weights", "hed", "--seeds", "1", "2013"])
+        run_recipes.main(["ladder", "--weights", "hed", "--rungs", "mirror", "mean"])
+        run_recipes.main(["evaluate"])
+        run_recipes.main(["ship"])
+        run_recipes.main(["check"])
+    return next(file.parent for file in home.glob("output/*/results.json"))
+
+
+def test_recipes_from_the_command_line_to_the_shipped_classifier(results_folder):
+    measured = results.read(results_folder / "results.json")
+    assert sorted(measured["random_seed"]) == [1, 1, 2013, 2013]
+    assert sorted(measured["views"]) == [1, 1, 2, 2]
+    rungs = pd.read_csv(results_folder / "ladder.csv")
+    assert rungs["rung"].tolist() == ["mean", "mirror"]  # the recipe's own run is its rung
+    model, details = compact.load(results_folder / "classifier.safetensors")
+    best = measured.loc[measured["accuracy_validation"].idxmax()]
+    assert details["accuracy_validation"] == pytest.approx(
+        measured.query("views == 1")["accuracy_validation"].max(), abs=0.08
+    )
+    assert details["recipe"] == best["recipe"] == "frozen_plus"
+    card = (results_folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"--seeds {details['random_seed']}" in card and "PrivateTest" not in card
+
+
+def test_the_spread_of_seeds(results_folder):
+    table = results.spread(results.read(results_folder / "results.json"))
+    assert table["seeds"].tolist() == [2, 2]
+    one = results.read(results_folder / "results.json").query("views == 1")["accuracy_test"]
+    assert table.loc[0, "deviation"] == pytest.approx(abs(np.diff(one))[0] / np.sqrt(2))
+    assert (table["lowest"] <= table["mean"]).all() and (table["mean"] <= table["highest"]).all()
+
+
+def test_a_learning_curve_ends_with_the_run(results_folder):
+    curves = pd.read_csv(results_folder / "curves.csv")
+    assert set(curves["random_seed"]) == {1, 2013}
+    run = curves[curves["random_seed"] == 2013]
+    assert run["minutes"].is_monotonic_increasing and len(run) == RECIPES["frozen_plus"]["epochs"]
+    rungs = pd.read_csv(results_folder / "ladder.csv").set_index("rung")
+    assert run["minutes"].iloc[-1] == pytest.approx(rungs.loc["mirror", "minutes"], abs=1e-5)
+    assert run["accuracy_validation"].max() == pytest.approx(
+        rungs.loc["mirror", "accuracy_validation"], abs=1e-5
+    )
