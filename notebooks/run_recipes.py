@@ -104,9 +104,11 @@ def climb(names: Sequence[str], weights: Sequence[str]) -> None:
 
 
 def write_ladder() -> None:
-    """Write `ladder.csv` of all rungs that were climbed so far."""
+    """Write `ladder.csv` of all rungs so far; averaged views and the ensemble once measured."""
     course = course_setup.open_course()
     rows = results.ladder_rows(runs_folder(course), course.settings.random_seed)
+    if (course.folder / "results.json").is_file():
+        rows += results.averaging_rows(results.read(course.folder / "results.json"))
     write_table(course.folder / "ladder.csv", ladder.table(rows).set_index("rung"))
 
 

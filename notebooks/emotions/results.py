@@ -204,6 +204,38 @@ def ladder_rows(runs: Path, random_seed: int) -> list[dict[str, Any]]:
     return rows
 
 
+def averaging_rows(measured: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rungs above the last recipe: more views of a face, then the ensemble.
+
+    Parameters
+    ----------
+    measured
+        From `read`. The single run that is best on the validation split is followed.
+    """
+    single = measured[measured["ensemble"] == 1]
+    best = single.loc[single["accuracy_validation"].idxmax()]
+    names = ["recipe", "weights", "random_seed"]
+    same = (single[names] == best[names]).all(axis=1)
+    steps = [
+        (f"views_{row.views}", f"{row.recipe}: {row.views} views averaged", row)
+        for row in single[same & (single["views"] > 1)].itertuples()
+    ]
+    steps += [
+        ("ensemble", f"ensemble of {row.ensemble} runs, {row.views} views", row)
+        for row in measured[measured["ensemble"] > 1].itertuples()
+    ]
+    return [
+        {
+            "rung": rung,
+            "change": change,
+            "weights": row.weights,
+            "accuracy_validation": row.accuracy_validation,
+            "minutes": row.minutes,
+        }
+        for rung, change, row in steps
+    ]
+
+
 def learning_curves(runs: Path) -> pd.DataFrame:
     """Return validation accuracy against minutes for each kept run of a recipe.
 
