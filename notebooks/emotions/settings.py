@@ -8,6 +8,7 @@ import argparse
 import difflib
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "EMOTIONS_"
 FEATURE_LAYERS = ("pool3", "pool4", "conv5_3", "pool5")
 BEFORE_BLOCK = {"block5": ("pool3", "pool4"), "block4": ("pool3",)}
+LOCAL_WORKERS = r"local(?::([1-9]\d{0,2}))?"
 WEIGHTS = ("auto", "vggface", "hed", "random")
 
 # The seed project's names for its command-line parameters (../shared/seed/README.txt).
@@ -142,6 +144,20 @@ class Settings(BaseSettings):
     )
     grid_epochs: int = Field(10, ge=1, description="epochs of each fit of the grid search")
     folds: int = Field(3, ge=2, le=20, description="folds of the cross-validation")
+    search: Literal["full", "halving"] = Field(
+        "full",
+        description="how the grid search goes: every combination on all images, or rounds in which "
+        "the best third goes on with three times the images",
+    )
+    scheduler: str | None = Field(
+        None,
+        description="who does the fits of the grid search: nothing for this process, local for one "
+        "Dask worker per core, local:3 for three, or the address of a Dask scheduler, tcp://… or "
+        "tls://…",
+    )
+    tls_ca: Path | None = Field(None, description="certificate authority of a tls:// scheduler")
+    tls_certificate: Path | None = Field(None, description="your certificate for it")
+    tls_key: Path | None = Field(None, description="the key of your certificate")
     random_seed: int = Field(2013, ge=0, lt=2**31, description="starts every random number")
     data: Path = Field(ROOT / "data", description="folder of the data and the caches")
     output: Path = Field(ROOT / "output", description="folder of the results")
@@ -152,7 +168,10 @@ class Settings(BaseSettings):
         names = {"sgd": "SGD", "adam": "Adam"}
         return names.get(value.lower(), value) if isinstance(value, str) else value
 
-    @field_validator("train_data", "val_data", "data", "output", mode="after")
+    @field_validator(
+        *("train_data", "val_data", "data", "output", "tls_ca", "tls_certificate", "tls_key"),
+        mode="after",
+    )
     @classmethod
     def _find_folder(cls, path: Path | None) -> Path | None:
         return None if path is None else absolute(path)
@@ -161,6 +180,14 @@ class Settings(BaseSettings):
     @classmethod
     def _find_weights(cls, value: str) -> str:
         return value if value in WEIGHTS else str(absolute(Path(value)))
+
+    @field_validator("scheduler", mode="after")
+    @classmethod
+    def _check_scheduler(cls, value: str | None) -> str | None:
+        known = rf"{LOCAL_WORKERS}|(tcp|tls)://[^\s/]+:\d+"
+        if value and not re.fullmatch(known, value):
+            raise ValueError("write local, local:3, tcp://address:port or tls://address:port")
+        return value or None
 
     @field_validator("recipe", mode="after")
     @classmethod
@@ -216,6 +243,13 @@ class Settings(BaseSettings):
                 f"{self.trainable} lies behind {self.layer}, so it would not learn anything: "
                 f"choose layer {' or '.join(choices)}, or trainable head"
             )
+        if (self.scheduler or "").startswith("tls:"):
+            files = (self.tls_ca, self.tls_certificate, self.tls_key)
+            if not all(file and file.is_file() for file in files):
+                raise ValueError(
+                    "a tls:// scheduler needs three files that are there: tls_ca, "
+                    "tls_certificate and tls_key"
+                )
         if self.mixup and self.class_weights:
             raise ValueError("class_weights and mixup do not go together: choose one of them")
         return self

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from emotions import classifier as surgery
-from emotions.augmentation import AUGMENTATIONS, Augmentation, mixup
+from emotions.augmentation import AUGMENTATIONS
 from emotions.backbone import Backbone, precision
+from emotions.batches import Batches, Changes
 from emotions.copies import copy_groups
 from emotions.dataset import FaceData, ImageSet
 from emotions.features import FeatureSpec, channel_statistics, feature_layer, features
@@ -23,6 +24,7 @@ from emotions.files import as_json, replacing
 from emotions.preprocessing import channel_mean, network_input, split_off_validation
 from emotions.quiet_keras import keras
 from emotions.settings import Settings
+from emotions.steps import Steps
 
 OnEpoch = Callable[[pd.DataFrame], None]
 
@@ -35,107 +37,17 @@ PARAMETERS = {
     *("augmentation", "mixup"),
 }
 ABOUT = "course.json"  # member of a saved classifier
+# Settings that say where things lie or how a grid is searched.
+NOT_OF_A_TRAINING = {
+    "output",
+    "data",
+    "search",
+    "scheduler",
+    "tls_ca",
+    "tls_certificate",
+    "tls_key",
+}
 STATISTICS_IMAGES = 2048  # images that scale the head's input if nothing is cached
-
-
-@dataclass(frozen=True)
-class Changes:
-    """How a training batch is changed at random.
-
-    Attributes
-    ----------
-    images
-        Changes images, if the inputs are images.
-    mirrored
-        The same inputs made of the mirrored images; half of the rows are taken from here.
-    mixup
-        Alpha of mixup; 0 does not blend.
-    """
-
-    images: Augmentation | None = None
-    mirrored: np.ndarray | None = None
-    mixup: float = 0.0
-
-    def __call__(
-        self, inputs: np.ndarray, rows: np.ndarray, targets: np.ndarray, random: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the changed inputs of some rows, float32, and their targets."""
-        batch = inputs[rows]
-        if self.images is not None:
-            batch = self.images(batch, random)
-        if self.mirrored is not None:
-            swapped = random.random(len(rows)) < 0.5
-            batch[swapped] = self.mirrored[rows[swapped]]
-        batch = batch.astype(np.float32)
-        return mixup(batch, targets, self.mixup, random) if self.mixup else (batch, targets)
-
-
-class Batches(keras.utils.PyDataset):
-    """Batches of inputs and labels, read from memory or from a memory map.
-
-    Parameters
-    ----------
-    inputs
-        (n, ...), any number type; batches are float32.
-    labels
-        int (n,).
-    rows
-        Row numbers to use.
-    batch_size
-        Rows per batch; the last one may be smaller.
-    random_seed
-        Shuffles anew in each epoch, by seed and epoch alone, so that a resumed training sees the
-        same batches. None keeps the order.
-    epoch
-        Number of the first epoch, from 0.
-    change
-        How the batches are changed at random; needs a random seed.
-    classes
-        Makes the labels one-hot rows of this length.
-    """
-
-    def __init__(
-        self,
-        inputs: np.ndarray,
-        labels: np.ndarray,
-        rows: np.ndarray,
-        batch_size: int,
-        random_seed: int | None = None,
-        epoch: int = 0,
-        *,
-        change: Changes | None = None,
-        classes: int | None = None,
-    ) -> None:
-        super().__init__(workers=1, max_queue_size=4)
-        self.inputs, self.labels, self.rows = inputs, labels, rows
-        self.batch_size, self.random_seed, self.epoch = batch_size, random_seed, epoch
-        self.change = change or Changes()
-        self.one_hot = None if classes is None else np.eye(classes, dtype=np.float32)
-        self._shuffle()
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = np.sort(self._order[index * self.batch_size : (index + 1) * self.batch_size])
-        labels = self.labels[rows]
-        targets = labels if self.one_hot is None else self.one_hot[labels]
-        if self.random_seed is None:
-            return self.inputs[rows].astype(np.float32), targets
-        random = np.random.default_rng([self.random_seed, self.epoch, index])
-        return self.change(self.inputs, rows, targets, random)
-
-    def on_epoch_end(self) -> None:
-        """Shuffle for the next epoch."""
-        self.epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        if self.random_seed is None:
-            self._order = self.rows
-        else:
-            random = np.random.default_rng([self.random_seed, self.epoch])
-            self._order = random.permutation(self.rows)
 
 
 @dataclass(frozen=True)
@@ -310,8 +222,6 @@ def prepare(
         model,
         settings,
         steps_per_epoch=-(-len(training) // settings.batch_size),
-        # several steps at a time: for a small head the way from Python to the engine costs most
-        steps_per_execution=16 if model is head else 1,
         rates=surgery.block_rates(backbone.model, settings.backbone_rate),
     )
     return Task(
@@ -495,7 +405,7 @@ def train(
     on_epoch
         Called after each epoch with the history so far.
     stop
-        Set it from another thread to stop after the current batch.
+        Set it from another thread to stop after the current steps, within a second or a batch.
     checkpoint_every
         Seconds between checkpoints.
     """
@@ -503,43 +413,43 @@ def train(
     keeper = Keeper(task, on_epoch, stop, checkpoint_every)
     keeper.resume()
     first = len(keeper.history)
+    try:
+        _fit(task, keeper, first)
+    except KeyboardInterrupt:
+        keeper.stopped = True
+    return keeper.finish()
+
+
+def _fit(task: Task, keeper: "Keeper", first: int) -> None:
+    """Train epoch by epoch, from number `first` on."""
     settings = task.settings
     classes = len(task.classes) if settings.label_smoothing or settings.mixup else None
-    if first < settings.epochs and not keeper.stopped:
+    weights = class_weights(task) if settings.class_weights else None
+    steps = Steps(task.model, one_hot=classes is not None, weights=weights)
+    validation = Batches(task.inputs, task.labels, task.validation, 512, classes=classes)
+    for epoch in range(first, settings.epochs):
         batches = Batches(
             task.inputs,
             task.labels,
             task.training,
             settings.batch_size,
             settings.random_seed,
-            first,
+            epoch,
             change=task.change,
             classes=classes,
         )
-        validation = Batches(task.inputs, task.labels, task.validation, 512, classes=classes)
-        try:
-            task.model.fit(
-                batches,
-                epochs=settings.epochs,
-                initial_epoch=first,
-                shuffle=False,
-                validation_data=validation,
-                callbacks=[keeper],
-                class_weight=class_weights(task) if settings.class_weights else None,
-                verbose=0,
-            )
-        except KeyboardInterrupt:
-            keeper.stopped = True
-    return keeper.finish()
+        keeper.end_epoch(steps.train(batches, keeper.asked_to_stop) | steps.test(validation))
+        if keeper.stopped:
+            break
 
 
-def class_weights(task: Task) -> dict[int, float]:
+def class_weights(task: Task) -> list[float]:
     """Return a weight per class, so that each class has the same total over the training rows."""
     counts = np.bincount(task.labels[task.training], minlength=len(task.classes))
-    return {k: len(task.training) / (len(counts) * max(1, int(n))) for k, n in enumerate(counts)}
+    return [len(task.training) / (len(counts) * max(1, int(n))) for n in counts]
 
 
-class Keeper(keras.callbacks.Callback):
+class Keeper:
     """Keeps the history, the best weights and, every few seconds, a checkpoint on disk."""
 
     def __init__(
@@ -549,7 +459,6 @@ class Keeper(keras.callbacks.Callback):
         stop: threading.Event | None,
         checkpoint_every: float,
     ) -> None:
-        super().__init__()
         self.task, self.on_epoch, self.stop = task, on_epoch, stop
         self.checkpoint_every = checkpoint_every
         self.history: list[dict[str, float]] = []
@@ -584,17 +493,17 @@ class Keeper(keras.callbacks.Callback):
         fits = shapes == [array.shape for array in (*variables, *best)]
         return (state, variables, best) if fits else None
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Stop when asked to."""
-        if self.stop is not None and self.stop.is_set():
-            self.stopped = self.model.stop_training = True
+    def asked_to_stop(self) -> bool:
+        """Tell whether the training should end, and remember it."""
+        self.stopped = self.stopped or (self.stop is not None and self.stop.is_set())
+        return self.stopped
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def end_epoch(self, logs: dict[str, float]) -> None:
         """Add to the history, keep the best weights, show, save."""
-        self.history.append({name: float(value) for name, value in logs.items()})
+        self.history.append(logs)
         if logs["val_accuracy"] > self.best_accuracy:
-            self.best_accuracy = float(logs["val_accuracy"])
-            self.best_weights = self.model.get_weights()
+            self.best_accuracy = logs["val_accuracy"]
+            self.best_weights = self.task.model.get_weights()
         if self.on_epoch is not None:
             self.on_epoch(self.table())
         if time.monotonic() - self.saved > self.checkpoint_every:
@@ -642,7 +551,7 @@ class Keeper(keras.callbacks.Callback):
 def _training_key(task: Task) -> str:
     """Name a training by all that decides its result, so that only the same one is resumed."""
     content = hashlib.sha256()
-    content.update(task.settings.model_dump_json(exclude={"output", "data"}).encode())
+    content.update(task.settings.model_dump_json(exclude=NOT_OF_A_TRAINING).encode())
     for rows in (task.training, task.validation):
         content.update(rows.astype(np.int64).tobytes())
     content.update(repr((task.inputs.shape, task.classes)).encode())

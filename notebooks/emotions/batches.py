@@ -1,0 +1,191 @@
+"""Batches of a training: read from memory or from disk, changed at random, made ahead."""
+
+import mmap
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from emotions.augmentation import Augmentation, mixup
+
+Item = TypeVar("Item")
+
+LARGE = 1 << 30  # bytes of the inputs from which on they are shuffled for reading from a disk
+BLOCK, WINDOW = 1 << 20, 1 << 28  # bytes that are then read together, and mixed with each other
+RESIDENT = 1 << 28  # bytes of a file that reading may leave in this process' memory
+AROUND = 1 << 16  # bytes that Linux maps around a single byte that is read
+_END = object()
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How a training batch is changed at random.
+
+    Attributes
+    ----------
+    images
+        Changes images, if the inputs are images.
+    mirrored
+        The same inputs made of the mirrored images; half of the rows are taken from here.
+    mixup
+        Alpha of mixup; 0 does not blend.
+    """
+
+    images: Augmentation | None = None
+    mirrored: np.ndarray | None = None
+    mixup: float = 0.0
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is changed at all."""
+        return self.images is not None or self.mirrored is not None or self.mixup > 0
+
+    def __call__(
+        self, inputs: np.ndarray, rows: np.ndarray, targets: np.ndarray, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the changed inputs of some rows, float32, and their targets."""
+        batch = inputs[rows]
+        if self.images is not None:
+            batch = self.images(batch, random)
+        if self.mirrored is not None:
+            swapped = random.random(len(rows)) < 0.5
+            batch[swapped] = self.mirrored[rows[swapped]]
+        batch = batch.astype(np.float32)
+        return mixup(batch, targets, self.mixup, random) if self.mixup else (batch, targets)
+
+
+class Batches:
+    """One epoch's batches of inputs and labels, read from memory or from a memory map.
+
+    Parameters
+    ----------
+    inputs
+        (n, ...), any number type; batches are float32.
+    labels
+        int (n,).
+    rows
+        Row numbers to use.
+    batch_size
+        Rows per batch; the last one may be smaller.
+    random_seed
+        Shuffles by seed and epoch alone, so that a resumed training sees the same batches. None
+        keeps the order.
+    epoch
+        Number of the epoch, from 0.
+    change
+        How the batches are changed at random; needs a random seed.
+    classes
+        Makes the labels one-hot rows of this length.
+    """
+
+    def __init__(
+        self,
+        inputs: np.ndarray,
+        labels: np.ndarray,
+        rows: np.ndarray,
+        batch_size: int,
+        random_seed: int | None = None,
+        epoch: int = 0,
+        *,
+        change: Changes | None = None,
+        classes: int | None = None,
+    ) -> None:
+        self.inputs, self.labels, self.batch_size = inputs, labels, batch_size
+        self.random_seed, self.epoch = random_seed, epoch
+        self.change = change or Changes()
+        self.one_hot = None if classes is None else np.eye(classes, dtype=np.float32)
+        self.row_bytes = max(1, inputs.nbytes // max(1, len(inputs)))
+        self._read = 0
+        if random_seed is None:
+            self.rows = rows
+        else:
+            random = np.random.default_rng([random_seed, epoch])
+            self.rows = shuffled(rows, self.row_bytes, random)
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    @property
+    def full(self) -> int:
+        """How many batches have the full size."""
+        return len(self.rows) // self.batch_size
+
+    def stacked(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return `count` batches of one size from number `start` on, as arrays (count, rows, …)."""
+        rows = self.rows[start * self.batch_size : (start + count) * self.batch_size]
+        rows = np.sort(rows.reshape(count, -1), axis=1)  # neighbours are read together
+        targets = self.labels[rows] if self.one_hot is None else self.one_hot[self.labels[rows]]
+        if self.random_seed is None or not self.change.any:
+            inputs = self.inputs[rows].astype(np.float32)
+        else:
+            batches = [self._changed(start + i, rows[i], targets[i]) for i in range(count)]
+            inputs, targets = (np.stack(parts) for parts in zip(*batches, strict=True))
+        self._give_pages_back(rows.size)
+        return inputs, targets
+
+    def _changed(
+        self, number: int, rows: np.ndarray, targets: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        random = np.random.default_rng([self.random_seed, self.epoch, number])
+        return self.change(self.inputs, rows, targets, random)
+
+    def _give_pages_back(self, rows: int) -> None:
+        """Let go of a file's pages that were read, before they fill this process' memory."""
+        self._read += rows * max(self.row_bytes, AROUND)
+        if self._read > RESIDENT:
+            self._read = 0
+            for array in (self.inputs, self.change.mirrored):
+                give_pages_back(array)
+
+
+def shuffled(rows: np.ndarray, row_bytes: int, random: np.random.Generator) -> np.ndarray:
+    """Return the rows in a random order; that of a large set can be read from a disk.
+
+    A disk reads neighbours fast and single rows slowly. So the blocks of a large set are shuffled,
+    then the rows within a window of many blocks.
+
+    Parameters
+    ----------
+    rows
+        Row numbers, int (n,).
+    row_bytes
+        Size of one row in the file.
+    random
+        Decides the order.
+    """
+    if len(rows) * row_bytes <= LARGE:
+        return random.permutation(rows)
+    blocks = np.array_split(np.sort(rows), -(-len(rows) * row_bytes // BLOCK))
+    order = random.permutation(len(blocks))
+    windows = np.array_split(order, -(-len(rows) * row_bytes // WINDOW))
+    mixed = [random.permutation(np.concatenate([blocks[k] for k in window])) for window in windows]
+    return np.concatenate(mixed)
+
+
+def give_pages_back(array: np.ndarray | None) -> None:
+    """Let go of the pages of a memory-mapped file; they are read again when they are needed."""
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)  # a memory map's last base is the map itself
+    if array is not None and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
+
+
+def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
+    """Yield items in their order; a thread of its own makes the next ones in the meantime.
+
+    Parameters
+    ----------
+    items
+        What to yield; making them may read and decode.
+    depth
+        How many are made ahead.
+    """
+    source = iter(items)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = deque(pool.submit(next, source, _END) for _ in range(depth))
+        while (item := waiting.popleft().result()) is not _END:
+            waiting.append(pool.submit(next, source, _END))
+            yield item
