@@ -336,7 +336,9 @@ def search(
         fits = count_fits(grid, folds)
     searcher.set_callbacks(FitCounter(progress, fits, client))
     with _on_workers(client, features, labels, splits):
-        return searcher.fit(features, labels)
+        searcher.fit(features, labels)
+    searcher.best_params_.pop("images", None)  # the last round's, all of them: no choice
+    return searcher
 
 
 @contextlib.contextmanager

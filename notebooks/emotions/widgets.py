@@ -394,3 +394,55 @@ def confusion_explorer(
         predicted=_dropdown("predicted", images.classes, second),
         page=ipywidgets.IntSlider(1, 1, 50, description="page", continuous_update=False),
     )
+
+
+class SearchPicker:
+    """How the grid search goes and who does its fits; `settings` are the picked ones."""
+
+    WORKERS = ("", "local", "local:2", "tcp://address:8786", "tls://address:8786")
+
+    def __init__(self, settings: Settings) -> None:
+        self._start = settings
+        self.controls = {
+            "search": _dropdown("search", ("full", "halving"), settings.search),
+            "scheduler": ipywidgets.Combobox(
+                value=settings.scheduler or "",
+                options=self.WORKERS,
+                placeholder="this kernel",
+                description="scheduler",
+                style=LABELLED,
+                layout=WIDE,
+                continuous_update=False,
+            ),
+        }
+        for name, control in self.controls.items():
+            control.tooltip = Settings.model_fields[name].description
+            control.observe(self._check, "value")
+        self.message = ipywidgets.HTML()
+        self.widget = ipywidgets.VBox([*self.controls.values(), self.message])
+        self._check()
+
+    @property
+    def settings(self) -> Settings:
+        """The picked settings.
+
+        Raises
+        ------
+        SettingsError
+            If a value cannot be used; the sentence stands below the widgets too.
+        """
+        values = {name: control.value for name, control in self.controls.items()}
+        return self._start.changed(**{**values, "scheduler": values["scheduler"] or None})
+
+    def _check(self, change: Any = None) -> None:
+        try:
+            picked = self.settings
+            self.message.value = f"Ready: {picked.search}, {picked.scheduler or 'in this kernel'}."
+        except SettingsError as error:
+            self.message.value = f"<b>{error}</b>"
+
+    def _repr_mimebundle_(self, **keywords: Any) -> dict[str, Any]:
+        bundle = self.widget._repr_mimebundle_(**keywords)
+        picked = {name: c.value or "this kernel" for name, c in self.controls.items()}
+        picked = pd.Series(picked, name="value")
+        return {**bundle, "text/html": picked.rename_axis("parameter").to_frame().to_html()}
