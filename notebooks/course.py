@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from emotions.files import read_json, replacing, write_json
+from emotions.files import DataError, draft_of, read_json, replacing, write_json
 from emotions.settings import ROOT, Settings, SettingsError, as_environment, read_settings
 from nbconvert import HTMLExporter
 from traitlets.config.loader import PyFileConfigLoader
@@ -85,22 +85,37 @@ def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
     return sorted(folder.glob("0*.ipynb"))
 
 
-def run_notebooks(notebooks: Sequence[Path], course: Course) -> None:
+def run_notebooks(notebooks: Sequence[Path], course: Course) -> list[Path]:
     """Run notebooks one after the other; write their pages, durations and the report.
+
+    The run has a view of the results of its own, so that two runs at once do not mix theirs; what
+    a notebook has written comes into `course.folder` when it has ended.
+
+    Returns
+    -------
+    list of Path
+        What was written to `course.folder`.
 
     Raises
     ------
     NotebookError
         At the first notebook that stops with an error.
     """
-    for notebook in notebooks:
-        print(f"{notebook.stem} … ", end="", flush=True)
-        started = time.monotonic()
-        executed = execute(notebook, course.settings)
-        write_pages(executed, notebook, course.folder)
-        seconds = time.monotonic() - started
-        print(f"{seconds:.0f} s", flush=True)
-        note_duration(course.folder / "durations.json", notebook.stem, seconds)
+    written: set[Path] = set()
+    with draft_of(course.folder) as draft:
+        durations = draft.folder / "durations.json"
+        if len(notebooks) > 1:  # a whole run: the sum is to be of this one alone
+            durations.unlink(missing_ok=True)
+        for notebook in notebooks:
+            print(f"{notebook.stem} … ", end="", flush=True)
+            started = time.monotonic()
+            executed = execute(notebook, course.settings.changed(output=draft.root))
+            write_pages(executed, notebook, draft.folder)
+            seconds = time.monotonic() - started
+            print(f"{seconds:.0f} s", flush=True)
+            note_duration(durations, notebook.stem, seconds)
+            written.update(draft.publish())
+    return sorted(written)
 
 
 def execute(notebook: Path, settings: Settings) -> nbformat.NotebookNode:
@@ -131,9 +146,15 @@ def execute(notebook: Path, settings: Settings) -> nbformat.NotebookNode:
 
 
 def readable_error(words: str, lines: int = 8) -> str:
-    """Return the end of nbconvert's complaint: the error's last lines, without colours."""
+    """Return the end of nbconvert's complaint: the error's last lines, without colours.
+
+    Of an error that the course itself raises, its one sentence is enough.
+    """
     plain = re.sub(r"\x1b\[[0-9;]*m", "", words)
     filled = [line.rstrip() for line in plain.splitlines() if line.strip()]
+    ours = re.match(r"[\w.]*\b(?:Data|Weights|Settings)Error: (.+)", filled[-1] if filled else "")
+    if ours:
+        return f"    {ours[1]}"
     return "\n".join(f"    {line[:200]}" for line in filled[-lines:])
 
 
@@ -258,8 +279,6 @@ def report(only: str | None, notebooks: Path = NOTEBOOKS) -> None:
         names = ", ".join(notebook.stem for notebook in found) or "none is there"
         raise InputError(f"There is no notebook {only or '0*.ipynb'} in {notebooks}: {names}.")
     course = prepare(read_settings())
-    if only is None:
-        (course.folder / "durations.json").unlink(missing_ok=True)
     run_notebooks(chosen, course)
     if chosen[-1].stem == REPORT:
         print(f"Report: {seen_from_here(course.folder / 'report.html')}")
@@ -298,7 +317,7 @@ def clear_endings() -> Iterator[None]:
     """End with one readable message: status 2 for bad input, 1 for a notebook's error."""
     try:
         yield
-    except (InputError, SettingsError) as error:
+    except (InputError, SettingsError, DataError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except NotebookError as error:

@@ -198,6 +198,82 @@ def _lock_file(target: Path) -> Path:
 
 
 # --------------------------------------------------------------------------------------
+# A run's own view of its results
+# --------------------------------------------------------------------------------------
+
+
+class Draft:
+    """A copy of a folder of results that one run has for itself until it publishes.
+
+    Whatever other runs write to the real folder meanwhile, this one sees its own files only.
+
+    Attributes
+    ----------
+    folder
+        The copy, below `root`.
+    root
+        Hidden; goes away at the end.
+    """
+
+    def __init__(self, home: Path, root: Path) -> None:
+        self.home, self.root, self.folder = home, root, root / home.name
+        with alone(home):
+            if home.is_dir():
+                shutil.copytree(home, self.folder, copy_function=_link_or_copy, symlinks=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._stamps = self._now()
+
+    def publish(self) -> list[Path]:
+        """Put what the run has written since the last time into the real folder, all at once.
+
+        Returns
+        -------
+        list of Path
+            The real files.
+
+        Raises
+        ------
+        DataError
+            If a file cannot be written.
+        """
+        now = self._now()
+        changed = sorted(name for name, stamp in now.items() if self._stamps.get(name) != stamp)
+        with alone(self.home):
+            for name in changed:
+                with replacing(self.home / name) as temporary:
+                    temporary.unlink()
+                    _link_or_copy(self.folder / name, temporary)
+        self._stamps = now
+        return [self.home / name for name in changed]
+
+    def _now(self) -> dict[Path, tuple[int, int, int]]:
+        """Return what tells a file that was written again from one that was not."""
+        found = {}
+        for path in self.folder.rglob("*"):
+            if path.is_file() and ".unfinished-" not in path.name:
+                about = path.stat()
+                stamp = (about.st_ino, about.st_mtime_ns, about.st_size)
+                found[path.relative_to(self.folder)] = stamp
+        return found
+
+
+@contextmanager
+def draft_of(home: Path) -> Iterator[Draft]:
+    """Yield a run's own copy of a folder of results; see `Draft`."""
+    with scratch(home) as root:
+        root.mkdir()
+        yield Draft(home, root)
+
+
+def _link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Give a file a second name, or copy it; files of results are replaced, never changed."""
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or a file system without links
+        shutil.copy2(source, target)
+
+
+# --------------------------------------------------------------------------------------
 # Results
 # --------------------------------------------------------------------------------------
 
