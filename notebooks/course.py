@@ -101,7 +101,6 @@ def run_notebooks(notebooks: Sequence[Path], course: Course) -> list[Path]:
     NotebookError
         At the first notebook that stops with an error.
     """
-    written: set[Path] = set()
     with draft_of(course.folder) as draft:
         durations = draft.folder / "durations.json"
         if len(notebooks) > 1:  # a whole run: the sum is to be of this one alone
@@ -114,8 +113,8 @@ def run_notebooks(notebooks: Sequence[Path], course: Course) -> list[Path]:
             seconds = time.monotonic() - started
             print(f"{seconds:.0f} s", flush=True)
             note_duration(durations, notebook.stem, seconds)
-            written.update(draft.publish())
-    return sorted(written)
+            draft.publish()
+        return draft.publish(again=True)
 
 
 def execute(notebook: Path, settings: Settings) -> nbformat.NotebookNode:

@@ -220,11 +220,16 @@ class Draft:
         with alone(home):
             if home.is_dir():
                 shutil.copytree(home, self.folder, copy_function=_link_or_copy, symlinks=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._stamps = self._now()
+        self._first = self._latest = self._now()
 
-    def publish(self) -> list[Path]:
+    def publish(self, *, again: bool = False) -> list[Path]:
         """Put what the run has written since the last time into the real folder, all at once.
+
+        Parameters
+        ----------
+        again
+            Also what was put there before: at the end of a run, so that of two runs at once the
+            folder keeps all files of one of them.
 
         Returns
         -------
@@ -237,13 +242,14 @@ class Draft:
             If a file cannot be written.
         """
         now = self._now()
-        changed = sorted(name for name, stamp in now.items() if self._stamps.get(name) != stamp)
+        before = self._first if again else self._latest
+        changed = sorted(name for name, stamp in now.items() if before.get(name) != stamp)
         with alone(self.home):
             for name in changed:
                 with replacing(self.home / name) as temporary:
                     temporary.unlink()
                     _link_or_copy(self.folder / name, temporary)
-        self._stamps = now
+        self._latest = now
         return [self.home / name for name in changed]
 
     def _now(self) -> dict[Path, tuple[int, int, int]]:

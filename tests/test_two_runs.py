@@ -1,0 +1,175 @@
+"""Two runs at once on one checkout: both finish, and neither gets the other's results."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import course
+import nbformat
+import pytest
+from emotions import files
+from emotions.settings import ROOT, read_settings
+
+PROGRAM = """
+import sys
+from pathlib import Path
+sys.path[:0] = [{notebooks!r}, {reliability!r}]
+import jobs
+name, home = sys.argv[1], Path(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
+jobs.JOBS[name].run(home)
+print(jobs.as_text(jobs.JOBS[name].result(home)))
+""".format(notebooks=str(ROOT / "notebooks"), reliability=str(ROOT / "tests" / "reliability"))
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    sys.path.insert(0, str(ROOT / "tests" / "reliability"))
+    import jobs
+
+    folder = tmp_path_factory.mktemp("two") / "made"
+    folder.mkdir()
+    jobs.prepare(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["draw", "unpack", "read"])
+def test_two_processes_make_the_same_folder(name, faces, tmp_path):
+    import jobs
+
+    home = tmp_path / "home"
+    home.mkdir()
+    jobs.link_faces(home, faces)
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, name, str(home)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    for run in runs:
+        assert run.stdout.readline() == "ready\n"
+    for run in runs:
+        run.stdin.write("go\n")
+        run.stdin.flush()
+    ended = [run.communicate(timeout=300) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], [err for _, err in ended]
+    results = [json.loads(out.splitlines()[-1]) for out, _ in ended]
+    assert results[0] == results[1] and results[0]
+    assert not list(home.rglob(".*.unfinished-*"))
+
+
+def test_a_second_run_waits_and_says_so(tmp_path, capsys):
+    order = []
+
+    def second():
+        with files.alone(tmp_path / "faces"):
+            order.append("second")
+
+    waiting = threading.Thread(target=second)
+    with files.alone(tmp_path / "faces"):
+        waiting.start()
+        waiting.join(files.SECONDS_BEFORE_SAYING_SO + 0.5)
+        assert waiting.is_alive()
+        order.append("first")
+    waiting.join(10)
+    assert order == ["first", "second"]
+    assert "Another run is making faces; this one waits for it." in capsys.readouterr().out
+
+
+def test_the_lock_of_a_killed_process_is_gone(tmp_path):
+    program = (
+        "import os, sys; from pathlib import Path; from emotions.files import alone\n"
+        "with alone(Path(sys.argv[1])):\n    os.kill(os.getpid(), 9)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "notebooks")}
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "x")], env=environment)
+    done = threading.Event()
+
+    def enter():
+        with files.alone(tmp_path / "x"):
+            done.set()
+
+    threading.Thread(target=enter, daemon=True).start()
+    assert done.wait(5)
+
+
+FIRST = """
+import json, os, pathlib, time
+output, meeting = pathlib.Path(os.environ["EMOTIONS_OUTPUT"]), pathlib.Path({meeting!r})
+(output / "toy").mkdir(exist_ok=True)
+(output / "toy" / "training.json").write_text(os.environ["EMOTIONS_EPOCHS"])
+(meeting / os.environ["EMOTIONS_EPOCHS"]).touch()
+for _ in range(600):
+    if len(list(meeting.iterdir())) == 2:
+        break
+    time.sleep(0.1)
+"""
+LAST = """
+import os, pathlib
+folder = pathlib.Path(os.environ["EMOTIONS_OUTPUT"], "toy")
+said = (folder / "training.json").read_text()
+(folder / "report.json").write_text(said)
+print("epochs", said, "of", os.environ["EMOTIONS_EPOCHS"])
+"""
+
+
+def write_notebook(file: Path, code: str) -> None:
+    cells = [nbformat.v4.new_markdown_cell("# Toy"), nbformat.v4.new_code_cell(code.strip())]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), file)
+
+
+def test_two_reports_at_once_do_not_mix_their_results(tmp_path):
+    for name in ("notebooks", "meeting", "output"):
+        (tmp_path / name).mkdir()
+    meeting = str(tmp_path / "meeting")
+    write_notebook(tmp_path / "notebooks" / "01_first.ipynb", FIRST.format(meeting=meeting))
+    write_notebook(tmp_path / "notebooks" / "09_report.ipynb", LAST)
+    output, found = tmp_path / "output", {}
+
+    def run(epochs: int) -> None:
+        made = course.Course(read_settings(epochs=epochs, output=output), output / "toy")
+        found[epochs] = course.run_notebooks(course.course_notebooks(tmp_path / "notebooks"), made)
+
+    both = [threading.Thread(target=run, args=(epochs,)) for epochs in (3, 5)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert found.keys() == {3, 5}, "one of the runs did not finish"
+    kept = (output / "toy" / "training.json").read_text()
+    assert (output / "toy" / "report.json").read_text() == kept
+    page = (output / "toy" / "report.html").read_text(encoding="utf-8")
+    assert f"epochs {kept} of {kept}" in page
+    assert not list(output.rglob(".*.unfinished-*"))
+
+
+def test_a_draft_hides_what_others_write_and_keeps_what_was_there(tmp_path):
+    home = tmp_path / "toy"
+    files.write_json(home / "a.json", 1)
+    with files.draft_of(home) as draft:
+        files.write_json(home / "a.json", 2)  # another run
+        assert files.read_json(draft.folder / "a.json") == 1
+        files.write_json(draft.folder / "b.json", 3)
+        assert draft.publish() == [home / "b.json"]
+        assert files.read_json(home / "a.json") == 2
+        assert draft.publish() == []
+        assert draft.publish(again=True) == [home / "b.json"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.json", "b.json", "toy"]
+
+
+def test_a_file_system_without_links_is_good_enough(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    files.write_json(tmp_path / "toy" / "a.json", 1)
+    with files.draft_of(tmp_path / "toy") as draft:
+        files.write_json(draft.folder / "a.json", 2)
+        assert draft.publish() == [tmp_path / "toy" / "a.json"]
+    assert files.read_json(tmp_path / "toy" / "a.json") == 2
