@@ -1,15 +1,16 @@
 """Batches of a training: read from memory or from disk, changed at random, made ahead."""
 
-import mmap
+import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from emotions.augmentation import Augmentation, mixup
+from emotions.files import give_pages_back
 
 Item = TypeVar("Item")
 
@@ -165,12 +166,31 @@ def shuffled(rows: np.ndarray, row_bytes: int, random: np.random.Generator) -> n
     return np.concatenate(mixed)
 
 
-def give_pages_back(array: np.ndarray | None) -> None:
-    """Let go of the pages of a memory-mapped file; they are read again when they are needed."""
-    while array is not None and not isinstance(array, mmap.mmap):
-        array = getattr(array, "base", None)  # a memory map's last base is the map itself
-    if array is not None and hasattr(mmap, "MADV_DONTNEED"):
-        array.madvise(mmap.MADV_DONTNEED)
+class SideBySide:
+    """Features of several layers as one vector per image, joined where they are asked for.
+
+    Attributes
+    ----------
+    arrays
+        One per layer, (n, ...); in memory or memory-mapped.
+    shape, dtype, nbytes
+        Of the whole, (n, numbers of all layers), as if it were one array.
+    """
+
+    def __init__(self, arrays: Sequence[np.ndarray]) -> None:
+        self.arrays = tuple(arrays)
+        numbers = sum(math.prod(array.shape[1:]) for array in self.arrays)
+        self.shape = (len(self.arrays[0]), numbers)
+        self.dtype = np.result_type(*self.arrays)
+        self.nbytes = sum(array.nbytes for array in self.arrays)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        parts = [(array, array[rows]) for array in self.arrays]
+        flat = [part.reshape(*part.shape[: part.ndim - x.ndim + 1], -1) for x, part in parts]
+        return np.concatenate(flat, axis=-1)
 
 
 def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:

@@ -26,7 +26,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from emotions.dataset import DataError, FaceData, ImageSet, with_progress
-from emotions.files import one_line, replacing
+from emotions.files import one_line, replacing, row_by_row
 
 Progress = Callable[..., Iterable]
 
@@ -62,9 +62,8 @@ def copy_groups(images: Iterable[np.ndarray]) -> np.ndarray:
     np.ndarray
         int64 (n,): 0 for the first image and its copies, 1 for the next new one, ...
     """
-    digests = [
-        hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest() for image in images
-    ]
+    rows = row_by_row(images) if isinstance(images, np.ndarray) else images
+    digests = [hashlib.sha256(repr(row.shape).encode() + row.tobytes()).digest() for row in rows]
     return _number_by_appearance(digests)
 
 

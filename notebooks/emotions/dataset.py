@@ -33,7 +33,7 @@ import numpy as np
 import pandas as pd
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from emotions.files import DataError, alone, new_folder, one_line
+from emotions.files import DataError, alone, new_folder, one_line, row_by_row
 
 Progress = Callable[..., Iterable]
 
@@ -264,7 +264,7 @@ def fingerprint_of(train: ImageSet, test: ImageSet) -> str:
     """
     lines = []
     for split, images in (("train", train), ("test", test)):
-        for pixels, label in zip(images.images, images.labels, strict=True):
+        for pixels, label in zip(row_by_row(images.images), images.labels, strict=True):
             digest = hashlib.sha256(repr(pixels.shape).encode())
             digest.update(np.ascontiguousarray(pixels))
             lines.append(json.dumps([split, images.classes[label], digest.hexdigest()]))

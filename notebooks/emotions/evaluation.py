@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emotions.dataset import ImageSet
+from emotions.files import give_pages_back
 from emotions.quiet_keras import keras
 
 
@@ -34,6 +35,7 @@ def probabilities(model: keras.Model, inputs: np.ndarray, batch: int = 512) -> n
         missing = batch - len(part)  # one shape, so that Keras traces the model once
         full = np.pad(part, [(0, missing)] + [(0, 0)] * (part.ndim - 1))
         parts.append(np.asarray(model.predict_on_batch(full))[: len(part)])
+        give_pages_back(inputs)
     return np.concatenate(parts)
 
 

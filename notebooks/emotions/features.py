@@ -14,7 +14,7 @@ import numpy as np
 
 from emotions.backbone import Backbone
 from emotions.dataset import ImageSet
-from emotions.files import alone, new_folder
+from emotions.files import alone, give_pages_back, new_folder
 from emotions.preprocessing import network_input
 from emotions.quiet_keras import keras
 from emotions.settings import FEATURE_LAYERS
@@ -164,6 +164,7 @@ def _compute(
         outputs = [stack.enter_context(open(t / "features.npy", "wb")) for t in temporary]
         for start in starts:
             batch = _forward(model, images[start : start + BATCH])
+            give_pages_back(images)
             for output, values, spec in zip(outputs, batch, specs, strict=True):
                 _append(output, values, spec, None if start else len(images))
         for output in outputs:
@@ -214,6 +215,7 @@ def channel_statistics(maps: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, 
         total += part.sum(axis=0)
         squares += np.square(part).sum(axis=0)
         count += len(part)
+        give_pages_back(maps)
     mean = total / count
     variance = squares / count - mean**2
     variance[variance < 1e-12] = 1

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import mmap
 import os
 import platform
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import locket
+import numpy as np
 import pandas as pd
 import psutil
 
@@ -327,3 +329,28 @@ def _rounded(content: Any) -> Any:
     if hasattr(content, "item"):  # a NumPy scalar
         content = content.item()
     return round(content, 6) if isinstance(content, float) else content
+
+
+def give_pages_back(array: Any) -> None:
+    """Let go of a memory-mapped file's pages that this process has read or written.
+
+    They come back from the file when they are needed; without this they stay, and count as this
+    process' memory until the whole file is in it. Arrays in memory stay as they are.
+
+    Parameters
+    ----------
+    array
+        Memory map, view of one, array in memory, None, or an object with such `arrays`.
+    """
+    for part in getattr(array, "arrays", (array,)):
+        while part is not None and not isinstance(part, mmap.mmap):
+            part = getattr(part, "base", None)  # the last base of a memory map is the map itself
+        if part is not None and hasattr(mmap, "MADV_DONTNEED"):
+            part.madvise(mmap.MADV_DONTNEED)
+
+
+def row_by_row(array: np.ndarray, at_once: int = 4096) -> Iterator[np.ndarray]:
+    """Yield the rows of an array; of a memory-mapped one only `at_once` are in memory."""
+    for start in range(0, len(array), at_once):
+        yield from array[start : start + at_once]
+        give_pages_back(array)

@@ -15,7 +15,7 @@ import pandas as pd
 from emotions import classifier as surgery
 from emotions.augmentation import AUGMENTATIONS
 from emotions.backbone import Backbone, precision
-from emotions.batches import Batches, Changes
+from emotions.batches import Batches, Changes, SideBySide
 from emotions.copies import copy_groups
 from emotions.dataset import FaceData, ImageSet
 from emotions.features import FeatureSpec, channel_statistics, feature_layer, features
@@ -312,11 +312,9 @@ def _cached_inputs(
     return _Inputs(train, test, Changes(mirrored=mirrored, mixup=settings.mixup))
 
 
-def side_by_side(arrays: Sequence[np.ndarray]) -> np.ndarray:
+def side_by_side(arrays: Sequence[np.ndarray]) -> np.ndarray | SideBySide:
     """Return features of several layers as one vector per image; those of one layer as they are."""
-    if len(arrays) == 1:
-        return arrays[0]
-    return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
+    return arrays[0] if len(arrays) == 1 else SideBySide(arrays)
 
 
 def pooling_model(settings: Settings, backbone: Backbone, policy: str) -> keras.Model:
