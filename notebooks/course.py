@@ -73,7 +73,8 @@ def prepare(settings: Settings) -> Course:
         backbone.build(weights, settings.image_size, weights_folder, settings.random_seed)
     except (dataset.DataError, backbone.WeightsError) as error:
         raise InputError(str(error)) from None
-    print(f"Data: {data.title}.", *data.notes, sep="\n")
+    print(f"Data: {data.title}.")
+    course_setup.examine(settings, data)
     print(sentence)
     print(f"Precision: {backbone.choose_precision(settings.precision)}.", flush=True)
     decided = settings.changed(train_data=train, val_data=test, weights=weights)

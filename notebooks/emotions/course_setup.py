@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emotions import backbone, classifier, copies, dataset, figures, training
+from emotions import backbone, classifier, copies, dataset, figures, origin, training
 from emotions.files import write_json
 from emotions.progress import Progress
 from emotions.settings import Settings, read_settings
@@ -33,12 +33,15 @@ class Course:
         `output/<data set>`: results that show no single face.
     faces_folder
         `output/<data set>/faces`: figures that do; ignored by git.
+    origin
+        Which data these are: "genuine FER-2013", "FER-2013, altered: …", "other data", ...
     """
 
     settings: Settings
     data: dataset.FaceData
     folder: Path
     faces_folder: Path
+    origin: str = ""
 
     def footer(self, weights: str | None = None) -> str:
         """Return what stands below a figure: the data and, if it depends on them, the weights."""
@@ -70,6 +73,7 @@ class Course:
         """Return what a result was made from: data, weights, seed, versions."""
         facts = {
             "data": self.data.title,
+            "data_origin": self.origin,
             "data_fingerprint": self.data.fingerprint,
             "training_images": len(self.data.train),
             "test_images": len(self.data.test),
@@ -123,10 +127,16 @@ def open_course(**changes: Any) -> Course:
     settings = read_settings(**changes)
     data = load_data(settings)
     print(f"Data: {data.title}, {len(data.train):,} training and {len(data.test):,} test images.")
-    for note in data.notes:
-        print(note)
+    found = examine(settings, data)
     folder = settings.output / data.name
-    return Course(settings, data, folder, folder / "faces")
+    return Course(settings, data, folder, folder / "faces", found.origin)
+
+
+def examine(settings: Settings, data: dataset.FaceData) -> origin.Findings:
+    """Print what loading changed, which data these are, and what should make you suspicious."""
+    found = origin.examine(data, settings.data / "cache" / "origin")
+    print(*data.notes, f"Origin: {found.origin}.", *found.warnings, sep="\n")
+    return found
 
 
 def open_backbone(course: Course) -> tuple[backbone.Backbone, str]:

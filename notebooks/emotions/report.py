@@ -60,7 +60,7 @@ class Results:
         """Return which data and which weights this report is about."""
         facts = self._facts()
         return Markdown(
-            f"**Data: {facts['data']}**, {facts['training_images']:,} training and "
+            f"**Data: {facts['data']}**{self._origin()}, {facts['training_images']:,} training and "
             f"{facts['test_images']:,} test images. **Weights of the backbone: "
             f"{facts.get('weights', 'none')}.**"
         )
@@ -226,6 +226,11 @@ class Results:
             return Markdown(f"*{file.name} is not there: run its notebook first.*")
         description = DESCRIPTIONS[name]
         return Image(file, alt=description, metadata={"alt": description})
+
+    def _origin(self) -> str:
+        """Return in brackets whether the pixels are the genuine ones, if that is not plain."""
+        origin = self._facts().get("data_origin", self._facts()["data"])
+        return "" if origin == self._facts()["data"] else f" ({origin})"
 
     def _facts(self) -> dict[str, Any]:
         """Return the provenance of the latest notebook that ran."""
