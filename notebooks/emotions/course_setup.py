@@ -125,11 +125,20 @@ def open_course(**changes: Any) -> Course:
     figures.use_style()
     pd.set_option("display.max_colwidth", None)  # a cut-off sentence teaches nothing
     settings = read_settings(**changes)
+    if settings.deterministic:
+        make_deterministic()
     data = load_data(settings)
     print(f"Data: {data.title}, {len(data.train):,} training and {len(data.test):,} test images.")
     found = examine(settings, data)
     folder = settings.output / data.name
     return Course(settings, data, folder, folder / "faces", found.origin)
+
+
+def make_deterministic() -> None:
+    """Let TensorFlow, from now on in this process, only compute what gives the same digits."""
+    import tensorflow as tf  # Keras has no word for this
+
+    tf.config.experimental.enable_op_determinism()
 
 
 def examine(settings: Settings, data: dataset.FaceData) -> origin.Findings:

@@ -135,7 +135,7 @@ def _cached(home: Path, images: int) -> np.ndarray | None:
     """Return the features of so many images from a cache folder, None if they are not whole."""
     try:
         array = np.load(home / "features.npy", mmap_mode="r")
-    except (OSError, ValueError):  # not there, cut off, or no such file
+    except (OSError, ValueError, EOFError):  # not there, cut off, or no such file
         return None
     return array if array.dtype == np.float16 and len(array) == images else None
 

@@ -159,6 +159,10 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = Field(None, description="your certificate for it")
     tls_key: Path | None = Field(None, description="the key of your certificate")
     random_seed: int = Field(2013, ge=0, lt=2**31, description="starts every random number")
+    deterministic: bool = Field(
+        False,
+        description="compute only in ways that give the same digits each time on one machine",
+    )
     data: Path = Field(ROOT / "data", description="folder of the data and the caches")
     output: Path = Field(ROOT / "output", description="folder of the results")
 
