@@ -25,7 +25,7 @@ NOT_MEASURED = "Not measured yet.\n"
 HEAD = """# What was tried, and what was lost
 
 Written by `tests/reliability/page.py` from the runs of the scripts beside it, on {processor}, other
-work running there at the same time. Nothing here is typed by hand.
+work running there at the same time. No result here is typed by hand.
 
 """
 AGAIN = """## To do it again
@@ -128,6 +128,12 @@ def long_runs() -> str:
         parts.append(f"\n\n{name.capitalize()}:\n\n")
         parts.append(table([h.replace("_", " ") for h in head],
                            [[seen[h] for h in head] for seen in one["held"]]))  # fmt: skip
+        first, last = one["held"][min(1, len(one["held"]) - 1)], one["held"][-1]
+        unit = head[0]
+        rounds = last[unit] - first[unit]
+        if rounds:
+            each = (last["memory_mb"] - first["memory_mb"]) / rounds
+            parts.append(f"\nMemory grows by {each:.1f} MB with each of the {unit}.\n")
     return text + "".join(parts)
 
 
