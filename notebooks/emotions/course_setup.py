@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from ipywidgets import Widget
 from matplotlib.figure import Figure
 
 from emotions import backbone, classifier, copies, dataset, figures, origin, training
@@ -122,6 +123,8 @@ def open_course(**changes: Any) -> Course:
     SettingsError, DataError
         With one sentence, if a parameter or the data cannot be used.
     """
+    if not changes:  # the first cell: a notebook that runs again starts without earlier widgets
+        Widget.close_all()
     figures.use_style()
     pd.set_option("display.max_colwidth", None)  # a cut-off sentence teaches nothing
     settings = read_settings(**changes)
