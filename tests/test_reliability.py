@@ -1,5 +1,6 @@
 """A sample of tests/reliability: kills, the same answer, long runs. RELIABILITY.md has the rest."""
 
+import ast
 import json
 import os
 import subprocess
@@ -117,3 +118,11 @@ def test_trainings_in_one_process_leave_no_thread_file_or_figure(tmp_path, monke
     assert grown["figures"] == grown["widgets"] == 0
     assert grown["threads"] <= 1 and grown["files"] <= 1
     assert grown["memory_mb"] < 100
+
+
+def test_no_module_keeps_a_widget_that_a_second_run_would_find_closed():
+    """`open_course` closes the widgets of an earlier run; a shared one would be among them."""
+    for path in (ROOT / "notebooks" / "emotions").glob("*.py"):
+        for line in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(line, ast.Assign) and isinstance(line.value, ast.Call):
+                assert not ast.unparse(line.value.func).startswith("ipywidgets."), (path, line)

@@ -26,7 +26,7 @@ from emotions.quiet_keras import keras
 from emotions.recipes import RECIPES
 from emotions.settings import Settings, SettingsError
 
-WIDE = ipywidgets.Layout(width="24em")
+WIDE = {"width": "24em"}  # no widget: one would be closed when a notebook runs again
 LABELLED = {"description_width": "9em"}
 
 
