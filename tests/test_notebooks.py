@@ -61,7 +61,7 @@ def test_it_says_data_weights_precision_times_and_the_reports_path(folders):
     said = folders["said"]
     assert "Data: drawn faces" in said
     assert "hed" in said and "Precision: float32" in said
-    for name in ("01_data_exploration", "02_preprocessing", "03_model_surgery", "04_training",
+    for name in ("00_start_here", "01_data_exploration", "02_preprocessing", "03_model_surgery", "04_training",
                  "05_grid_search", "06_ladder", "07_looking_inside", "08_your_photo",
                  "09_report"):  # fmt: skip
         assert re.search(rf"{name} … \d+ s", said), name
@@ -85,12 +85,19 @@ def test_pages_show_no_error_no_warning_and_no_hole(folders):
 
 def test_pages_need_no_network_and_name_no_one(folders):
     pages = [*(folders["OUTPUT"] / "sample").rglob("*.html")]
-    assert len(pages) == 10
+    assert len(pages) == 11
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert not re.search(r'<(script|img|iframe)[^>]+src="https?:', text), page.name
         assert not re.search(r'<link[^>]+href="https?:', text), page.name
         assert str(ROOT) not in text and str(Path.home()) + "/" not in text, page.name
+
+
+def test_links_between_pages_lead_to_pages(folders):
+    output = folders["OUTPUT"] / "sample"
+    for page in output.rglob("*.html"):
+        for link in re.findall(r'href="(\d\d_\w+[^"]*)"', page.read_text(encoding="utf-8")):
+            assert (page.parent / link).is_file(), f"{page.name}: {link}"
 
 
 def test_every_picture_of_the_report_is_described(folders):

@@ -9,8 +9,9 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_LINES = 25
 COURSE = (
-    *("01_data_exploration", "02_preprocessing", "03_model_surgery"),
-    *("04_training", "05_grid_search", "09_report"),
+    *("00_start_here", "01_data_exploration", "02_preprocessing", "03_model_surgery"),
+    *("04_training", "05_grid_search", "06_ladder", "07_looking_inside", "08_your_photo"),
+    "09_report",
 )
 
 for_each_notebook = pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
