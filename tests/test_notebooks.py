@@ -61,8 +61,9 @@ def test_it_says_data_weights_precision_times_and_the_reports_path(folders):
     said = folders["said"]
     assert "Data: drawn faces" in said
     assert "hed" in said and "Precision: float32" in said
-    for name in ("00_start_here", "01_data_exploration", "02_preprocessing", "03_model_surgery", "04_training",
-                 "05_grid_search", "06_ladder", "07_looking_inside", "08_your_photo",
+    for name in ("00_start_here", "01_data_exploration", "02_preprocessing",
+                 "03_model_surgery", "04_training", "05_grid_search",
+                 "06_ladder", "07_looking_inside", "08_your_photo",
                  "09_report"):  # fmt: skip
         assert re.search(rf"{name} … \d+ s", said), name
     assert said.rstrip().endswith("report.html")
