@@ -2,6 +2,7 @@
 
 python notebooks/course.py report      runs every notebook and writes the report
 python notebooks/course.py lab         opens the course in JupyterLab
+python notebooks/course.py editions    writes the notebooks without and with the solutions
 python notebooks/course.py download    downloads FER-2013
 """
 
@@ -299,6 +300,25 @@ def lab(arguments: Sequence[str]) -> int:
     return subprocess.run(command, cwd=NOTEBOOKS, check=False).returncode
 
 
+def write_editions() -> None:
+    """Write the student's and the teacher's edition of all notebooks to the output folder.
+
+    Raises
+    ------
+    InputError
+        If they cannot be written.
+    """
+    import editions
+
+    folder = read_settings().output / "editions"
+    try:
+        written = editions.write(course_notebooks(), folder)
+    except OSError as error:
+        raise InputError(f"The editions cannot be written to {folder}: {error}.") from None
+    for edition in written:
+        print(f"{edition.name.capitalize()}'s edition: {seen_from_here(edition)}")
+
+
 def download() -> None:
     """Download FER-2013 into the data folder.
 
@@ -332,7 +352,7 @@ def clear_endings() -> Iterator[None]:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """Describe the three commands."""
+    """Describe the commands."""
     parser = argparse.ArgumentParser(
         description="Commands of the course on facial emotion recognition.",
         epilog="Parameters are environment variables, as EMOTIONS_EPOCHS=10; "
@@ -342,6 +362,7 @@ def command_line() -> argparse.ArgumentParser:
     running = commands.add_parser("report", help="run the notebooks and write the report")
     running.add_argument("--only", metavar="NOTEBOOK", help="run one notebook, as 04_training")
     commands.add_parser("lab", help="open the course; further arguments go to JupyterLab")
+    commands.add_parser("editions", help="write the notebooks without and with the solutions")
     commands.add_parser("download", help="download FER-2013 into the data folder")
     return parser
 
@@ -355,7 +376,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with clear_endings():
         if chosen.command == "lab":
             return lab(others)
-        if chosen.command == "download":
+        if chosen.command == "editions":
+            write_editions()
+        elif chosen.command == "download":
             download()
         else:
             report(chosen.only)

@@ -13,6 +13,11 @@ c.ExecutePreprocessor.timeout = None
 c.ExecutePreprocessor.startup_timeout = 600
 c.ExecutePreprocessor.iopub_timeout = 60
 
+# A notebook has each exercise and its solution side by side. Pages, slides and runs are the
+# student's edition; only `course.py editions` writes the teacher's.
+c.TagRemovePreprocessor.enabled = True
+c.TagRemovePreprocessor.remove_cell_tags = {"solution"}
+
 # Widgets need a running kernel; in HTML the static picture beside each of them is shown.
 c.ExecutePreprocessor.store_widget_state = False
 c.ExecutePreprocessor.record_timing = False
