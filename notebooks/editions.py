@@ -27,6 +27,8 @@ def edition(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode
     view, _ = remover.preprocess(nbformat.from_dict(notebook), {})
     for cell in view.cells:
         cell.metadata.pop("jupyter", None)  # a solution that is there is not folded
+        if "solution" in cell.metadata.get("tags", []):
+            cell.metadata.tags = ["answer"]  # or reports made of this edition would leave it out
     return view
 
 

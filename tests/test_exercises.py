@@ -15,6 +15,8 @@ import pytest
 from emotions import preprocessing
 from emotions.exercises.verdict import Verdict, exercise
 from emotions.quiet_keras import keras
+from nbconvert import NotebookExporter
+from traitlets.config.loader import PyFileConfigLoader
 
 CLASSES = ["angry", "happy", "sad"]
 
@@ -339,22 +341,27 @@ def test_the_teachers_edition_has_each_solution_in_the_place_of_its_exercise(wri
         notebook = nbformat.read(written["teacher"] / file.name, as_version=4)
         nbformat.validate(notebook)
         here = [one for one in exercises() if one.notebook == file.stem]
-        asked = [cell for cell in notebook.cells if set(tags(cell)) & {"solution", "exercise"}]
+        asked = [cell for cell in notebook.cells if set(tags(cell)) & {"answer", "exercise"}]
         assert [cell.source for cell in asked] == [one.solution.source for one in here]
         assert not any("jupyter" in cell.metadata for cell in notebook.cells)
 
 
-def test_pages_and_slides_leave_solutions_out():
-    from nbconvert import NotebookExporter
-    from traitlets.config.loader import PyFileConfigLoader
-
+def exported(notebook: Path) -> list[dict]:
+    """Return the cells of which nbconvert makes pages, slides and runs."""
     loader = PyFileConfigLoader(course.CONFIGURATION.name, path=str(course.NOTEBOOKS))
-    exporter = NotebookExporter(config=loader.load_config())
+    text, _ = NotebookExporter(config=loader.load_config()).from_filename(str(notebook))
+    return json.loads(text)["cells"]
+
+
+def test_pages_and_slides_leave_solutions_out():
     for file in course.course_notebooks():
-        text, _ = exporter.from_filename(str(file))
-        cells = json.loads(text)["cells"]
-        found = {tag for cell in cells for tag in tags_of(cell)}
-        assert "solution" not in found
-        assert len(cells) + sum(one.notebook == file.stem for one in exercises()) == len(
-            nbformat.read(file, as_version=4).cells
-        )
+        cells = exported(file)
+        assert "solution" not in {tag for cell in cells for tag in tags_of(cell)}
+        left_out = sum(one.notebook == file.stem for one in exercises())
+        assert len(cells) + left_out == len(nbformat.read(file, as_version=4).cells)
+
+
+def test_reports_of_the_teachers_edition_keep_the_answers(written):
+    for file in course.course_notebooks():
+        whole = nbformat.read(written["teacher"] / file.name, as_version=4).cells
+        assert len(exported(written["teacher"] / file.name)) == len(whole)

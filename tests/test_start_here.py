@@ -44,6 +44,7 @@ def test_an_archive_is_data(settings, tmp_path):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     chosen = read_settings(train_data=tmp_path, val_data=tmp_path / "tset")
     assert "tset" in environment.data(chosen).mend
+    assert environment.data(chosen.changed(val_data=tmp_path)).mend == ""
 
 
 @pytest.mark.parametrize("wanted, words", [("auto", "stand-ins"), ("nowhere.h5", "EMOTIONS_WEIG")])

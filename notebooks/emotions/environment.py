@@ -68,8 +68,11 @@ def data(settings: Settings) -> Finding:
     """Say which faces the notebooks will use, without opening them."""
     if settings.train_data:
         missing = [f for f in (settings.train_data, settings.val_data) if not f.is_dir()]
-        mend = f"There is no folder {missing[0]}: correct EMOTIONS_TRAIN_DATA or EMOTIONS_VAL_DATA."
-        return Finding("data", f"your folder {settings.train_data}", mend if missing else "")
+        mends = [
+            f"There is no folder {folder}: correct EMOTIONS_TRAIN_DATA or EMOTIONS_VAL_DATA."
+            for folder in missing
+        ]
+        return Finding("data", f"your folder {settings.train_data}", " ".join(mends))
     names = ("Face_emotions", "archive.zip", *CSV_NAMES)
     found = [name for name in names if (settings.data / name).exists()]
     if found:
