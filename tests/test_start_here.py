@@ -47,6 +47,12 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
     assert environment.data(chosen.changed(val_data=tmp_path)).mend == ""
 
 
+def test_the_folder_that_a_whole_run_names_is_still_drawn_faces(tmp_path):
+    drawn = tmp_path / "drawn_faces"
+    chosen = read_settings(data=tmp_path, train_data=drawn / "train", val_data=drawn / "test")
+    assert "draws its own" in environment.data(chosen).found
+
+
 @pytest.mark.parametrize("wanted, words", [("auto", "stand-ins"), ("nowhere.h5", "EMOTIONS_WEIG")])
 def test_missing_weights_have_a_mend(tmp_path, monkeypatch, wanted, words):
     monkeypatch.setattr(environment.backbone, "server_answers", lambda seconds: False)

@@ -66,13 +66,14 @@ def check(settings: Settings) -> pd.DataFrame:
 
 def data(settings: Settings) -> Finding:
     """Say which faces the notebooks will use, without opening them."""
-    if settings.train_data:
+    drawn = settings.data / "drawn_faces"  # what a run of the whole course names, without others
+    if settings.train_data and not settings.train_data.is_relative_to(drawn):
         missing = [f for f in (settings.train_data, settings.val_data) if not f.is_dir()]
         mends = [
             f"There is no folder {folder}: correct EMOTIONS_TRAIN_DATA or EMOTIONS_VAL_DATA."
             for folder in missing
         ]
-        return Finding("data", f"your folder {settings.train_data}", " ".join(mends))
+        return Finding("data", f"the folder {settings.train_data}", " ".join(mends))
     names = ("Face_emotions", "archive.zip", *CSV_NAMES)
     found = [name for name in names if (settings.data / name).exists()]
     if found:
