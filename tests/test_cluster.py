@@ -231,7 +231,8 @@ def test_halving_finds_what_the_full_grid_finds():
     assert halved.n_candidates_ == [10, 4, 2]
     table = grid_search.results_table(halved)
     assert len(table) == 10 and table["images"].is_monotonic_decreasing
-    assert table["images"].iloc[0] >= images
+    assert table["images"].iloc[0] >= images and not table.isna().any(axis=None)
+    assert dict(table.iloc[0][list(grid)]) == halved.best_params_, "the winner is not first"
     best = grid_search.results_table(full)
     assert halved.best_params_["learning_rate"] == full.best_params_["learning_rate"]
     assert halved.best_score_ >= best["mean"].iloc[0] - best["spread"].iloc[0]

@@ -337,7 +337,8 @@ def search(
     searcher.set_callbacks(FitCounter(progress, fits, client))
     with _on_workers(client, features, labels, splits):
         searcher.fit(features, labels)
-    searcher.best_params_.pop("images", None)  # the last round's, all of them: no choice
+    best = searcher.best_params_.items()  # a row of the table of all, which keeps its images
+    searcher.best_params_ = {name: value for name, value in best if name != "images"}
     return searcher
 
 
