@@ -1,9 +1,11 @@
 """What all measurements share: where results go, other processes, medians."""
 
 import json
+import math
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 MEASURED = HERE / "measured"
+WORK = Path(tempfile.gettempdir()) / "emotions-benchmarks"  # caches and made-up sets
 sys.path.insert(0, str(ROOT / "notebooks"))
 
 
@@ -88,3 +91,41 @@ def answer(about: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> None
     print(json.dumps(about), flush=True)
     for _ in sys.stdin:
         print(json.dumps(measure()), flush=True)
+
+
+def peak() -> float:
+    """Return the most memory this process has had in RAM so far, in MiB."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
+    """Return the power of the size with which the time grows, by least squares of the logarithms."""
+    import numpy as np
+
+    return float(np.polyfit([math.log(x) for x in sizes], [math.log(x) for x in times], 1)[0])
+
+
+def course_settings(**changes: Any) -> Any:
+    """Return settings for the course's images, with caches in the benchmarks' own folder."""
+    from emotions import course_setup
+    from emotions.settings import read_settings
+
+    train, test = course_setup.find_folders(read_settings())
+    own = {"data": WORK / "data", "weights": "hed", "recipe": "seed"}
+    (WORK / "data").mkdir(parents=True, exist_ok=True)
+    return read_settings(train_data=train, val_data=test, **own | changes)
+
+
+def prepared(**changes: Any) -> Any:
+    """Return the course's training task: images decoded, features computed, or all from caches."""
+    from emotions import backbone, dataset, training
+
+    settings = course_settings(**changes)
+    folder = settings.data / "cache" / "images"
+    data = dataset.load(settings.train_data, settings.val_data, folder)
+    policy = backbone.choose_precision(settings.precision)
+    with backbone.precision(policy):
+        made = backbone.build(settings.weights, settings.image_size, settings.data, 2013)
+    return training.prepare(settings, data, made, policy), data

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import vgg16
-from common import Measured, answer, median, seconds, write
+from common import Measured, answer, median, peak, seconds, write
 
 Rates = dict[str, float]
 EXTRACTORS = {
@@ -63,8 +63,8 @@ def keras_extractor(policy: str) -> Callable[[np.ndarray], np.ndarray]:
 def keras_trainer(policy: str) -> Callable[[np.ndarray, np.ndarray], None]:
     """Return the course's training of all layers, over all images once."""
     backbone = keras_model(policy)
-    from emotions import classifier
     from emotions.batches import Batches
+    from emotions.classifier import OPTIMIZERS
     from emotions.quiet_keras import keras
     from emotions.steps import Steps
 
@@ -73,7 +73,7 @@ def keras_trainer(policy: str) -> Callable[[np.ndarray, np.ndarray], None]:
     x = keras.layers.Dense(vgg16.UNITS, activation="relu")(x)
     x = keras.layers.Dense(vgg16.CLASSES, activation="softmax")(x)
     model = keras.Model(backbone.input, x)
-    model.compile(classifier.Adam(1e-5), "sparse_categorical_crossentropy")
+    model.compile(OPTIMIZERS["Adam"](1e-5), "sparse_categorical_crossentropy")
     steps = Steps(model)
 
     def train(inputs: np.ndarray, labels: np.ndarray) -> None:
@@ -289,7 +289,7 @@ def serve(task: str, engine: str, kind: str, count: int) -> None:
 
     all_images()  # once to warm up
     about = {"mean": float(np.mean(first)), "spread": float(np.std(first))}
-    answer(about, lambda: {"images_per_second": count / seconds(all_images)})
+    answer(about, lambda: {"images_per_second": count / seconds(all_images), "peak": peak()})
 
 
 def in_turns(task: str, engines: dict, peers: str, count: int, rounds: int) -> dict[str, Any]:
@@ -304,8 +304,15 @@ def in_turns(task: str, engines: dict, peers: str, count: int, rounds: int) -> d
             print(f"{name} does not run here: {error}")
     for _ in range(rounds):
         for name, engine in started.items():
-            answers.setdefault(name, []).append(engine()["images_per_second"])
-    table = {name: {"rounds": rates, **started[name].about} for name, rates in answers.items()}
+            answers.setdefault(name, []).append(engine())
+    table = {
+        name: {
+            "rounds": [x["images_per_second"] for x in all_rounds],
+            "peak_mib": all_rounds[-1]["peak"],
+            **started[name].about,
+        }
+        for name, all_rounds in answers.items()
+    }
     for engine in started.values():
         engine.close()
     return table

@@ -1,0 +1,131 @@
+"""Time and memory against the number of images: 1, 4 and 16 times FER-2013.
+
+    .venv/bin/python benchmarks/growth.py
+
+The sets are made up and lie on the disk, as the course's caches do. Heads are trained on features
+of 1, 4 and 16 times as many images as FER-2013 has. Sending 16 times as many through the backbone
+would take an hour here, so extraction is measured at a sixteenth, a quarter and once its size.
+Each measurement has a process of its own.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import WORK, Measured, answer, exponent, peak, seconds, write
+
+FER_2013 = 28_709
+FACTORS = (1, 4, 16)
+CHUNK = 4096
+KINDS = {  # numbers per image, share of FER-2013 at factor 1, epochs
+    "head on channel means of pool5": (512, 1, 3),
+    "head on flattened pool4": (4608, 1, 1),
+    "feature extraction": (48 * 48, 1 / 16, 1),
+}
+
+
+def made_up(file: Path, images: int, shape: tuple[int, ...], kind: str) -> np.ndarray:
+    """Write random features or images to a file, part by part, and map it into memory."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(1)
+    part = random.integers(0, 256, (CHUNK, *shape)).astype("u1" if kind == "u1" else "f2")
+    with open(file, "wb") as output:
+        header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": (images, *shape)}
+        np.lib.format.write_array_header_1_0(output, header)
+        for start in range(0, images, CHUNK):
+            output.write(part[: min(CHUNK, images - start)])
+    return np.load(file, mmap_mode="r")
+
+
+def train_head(file: Path, epochs: int) -> dict[str, Any]:
+    """Train a head on a file of features."""
+    from emotions import classifier
+    from emotions.batches import Batches
+    from emotions.steps import Steps
+
+    features = np.load(file, mmap_mode="r")
+    width = features.shape[1]
+    statistics = (np.full(width, 127.5), np.full(width, 5461.0))
+    head = classifier.head(
+        (width,), 7, units=256, dropout=0.0, statistics=statistics, random_seed=1
+    )
+    head.compile(classifier.OPTIMIZERS["Adam"](1e-3), "sparse_categorical_crossentropy")
+    steps, labels = Steps(head), np.arange(len(features)) % 7
+    rows = np.arange(len(features))
+    steps.train(Batches(features, labels, rows[:8192], 64, 1))  # traces
+    taken = seconds(
+        lambda: [steps.train(Batches(features, labels, rows, 64, 1, n)) for n in range(epochs)]
+    )
+    return {"seconds": taken / epochs, "peak_mib": peak()}
+
+
+def extract(file: Path) -> dict[str, Any]:
+    """Compute the features of a file of images."""
+    from emotions import backbone, features
+    from emotions.dataset import ImageSet
+
+    images = np.load(file, mmap_mode="r")
+    policy = backbone.choose_precision("auto")
+    with backbone.precision(policy):
+        made = backbone.build("random", 48, WORK, 1)
+    spec = features.FeatureSpec("pool5", "average", 48, (127.5, 127.5, 127.5), policy)
+
+    def of(part: np.ndarray, key: str) -> None:
+        names = tuple(f"{n}.png" for n in range(len(part)))
+        labels = np.zeros(len(part), int)
+        chosen = ImageSet(part, labels, ("one",), names)
+        shutil.rmtree(WORK / "growth-features", ignore_errors=True)
+        features.features(chosen, key, made, [spec], WORK / "growth-features")
+
+    of(images[: features.BATCH], "first")  # traces
+    taken = seconds(lambda: of(images, "all"))
+    return {"seconds": taken, "peak_mib": peak()}
+
+
+def measured(kind: str, factor: int, share: float) -> dict[str, Any]:
+    """Return images, seconds and peak memory of one kind at one size."""
+    width, base, epochs = KINDS[kind]
+    images = round(FER_2013 * base * factor * share)
+    file = WORK / "growth.npy"
+    if kind == "feature extraction":
+        made_up(file, images, (48, 48, 1), "u1")
+    else:
+        made_up(file, images, (width,), "<f2")
+    process = Measured(sys.executable, "growth.py", "--serve", kind, str(file), str(epochs))
+    found = {"images": images, **process()}
+    process.close()
+    file.unlink()
+    return found
+
+
+def main() -> None:
+    """Measure and write `measured/growth.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="tiny, to see that it runs")
+    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        kind, file, epochs = arguments.serve
+        extraction = kind == "feature extraction"
+        answer(
+            {},
+            lambda: extract(Path(file)) if extraction else train_head(Path(file), int(epochs)),
+        )
+        return
+    share = 1 / 16 if arguments.quick else 1
+    table = {kind: [measured(kind, factor, share) for factor in FACTORS] for kind in KINDS}
+    sizes = {
+        kind: {
+            "exponent": exponent([x["images"] for x in rows], [x["seconds"] for x in rows]),
+            "memory_ratio": rows[-1]["peak_mib"] / rows[0]["peak_mib"],
+        }
+        for kind, rows in table.items()
+    }
+    write("growth", {"factors": FACTORS, "rows": table, "growth": sizes})
+
+
+if __name__ == "__main__":
+    main()
