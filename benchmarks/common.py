@@ -19,12 +19,16 @@ sys.path.insert(0, str(ROOT / "notebooks"))
 
 
 def write(name: str, content: dict[str, Any]) -> None:
-    """Write what was measured as `measured/<name>.json`, with machine, its load and date."""
+    """Write what was measured as `measured/<name>.json`, with machine, its load and date.
+
+    What was only tried goes to the benchmarks' own folder instead.
+    """
     from emotions import results
     from emotions.files import write_json
 
     facts = {"machine": results.processor(), "date": time.strftime("%Y-%m-%d"), "load": load()}
-    write_json(MEASURED / f"{name}.json", {**facts, **content})
+    folder = WORK / "tried" if "--quick" in sys.argv else MEASURED
+    write_json(folder / f"{name}.json", {**facts, **content})
     print(f"{name}: {json.dumps(content, default=str)[:400]}", flush=True)
 
 
@@ -101,7 +105,7 @@ def peak() -> float:
 
 
 def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
-    """Return the power of the size with which the time grows, by least squares of the logarithms."""
+    """Return the power of the size with which the time grows, by least squares of logarithms."""
     import numpy as np
 
     return float(np.polyfit([math.log(x) for x in sizes], [math.log(x) for x in times], 1)[0])
