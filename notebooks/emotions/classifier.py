@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from emotions import engine
 from emotions.backbone import Backbone, digest
 from emotions.preprocessing import network_input
 from emotions.quiet_keras import keras
 from emotions.settings import Settings
-
-import tensorflow as tf  # isort: skip
 
 # What learns -> the layer whose cached maps it starts from; None starts from the images.
 STARTS = {"head": None, "block5": "pool4", "block4": "pool3", "block3": None, "everything": None}
@@ -23,38 +22,7 @@ LEARNING_BLOCKS = {
 }
 
 
-@keras.saving.register_keras_serializable("emotions")
-class Adam(keras.optimizers.Adam):
-    """Keras' Adam with an update in one pass over each variable.
-
-    Keras writes the update as a dozen operations, each of which goes through the whole variable;
-    TensorFlow has all of them as one. The numbers are the same but for rounding.
-    """
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update one variable by its gradient (Kingma and Ba 2015, arXiv:1412.6980)."""
-        index = self._get_variable_index(variable)
-        step = tf.cast(self.iterations + 1, tf.float32)
-        tf.raw_ops.ResourceApplyAdam(
-            var=_handle(variable),
-            m=_handle(self._momentums[index]),
-            v=_handle(self._velocities[index]),
-            beta1_power=tf.pow(self.beta_1, step),
-            beta2_power=tf.pow(self.beta_2, step),
-            lr=learning_rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
-
-
-def _handle(variable: Any) -> Any:
-    """Return the engine's resource behind its own variable or Keras'."""
-    return (variable.value if isinstance(variable, keras.Variable) else variable).handle
-
-
-OPTIMIZERS = {"SGD": keras.optimizers.SGD, "Adam": Adam}
+OPTIMIZERS = {"SGD": keras.optimizers.SGD, "Adam": engine.adam()}
 
 
 def head(

@@ -20,9 +20,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from emotions import classifier as surgery
 from emotions.batches import Batches
+from emotions.engine import SingleSteps, steps_of
 from emotions.features import channel_statistics
 from emotions.quiet_keras import keras
-from emotions.steps import Steps
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -107,12 +107,12 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
     def _scaled(self, values: np.ndarray) -> np.ndarray:
         return (values - self.mean_) / np.sqrt(self.variance_)
 
-    def _shared(self) -> Steps:
+    def _shared(self) -> SingleSteps:
         return _traced_head(
             self.n_features_in_, len(self.classes_), self.units, self.dropout, self.optimizer
         )
 
-    def _start(self) -> Steps:
+    def _start(self) -> SingleSteps:
         """Return the shared model as if it were new: weights, dropout, optimizer."""
         steps = self._shared()
         shape = (self.n_features_in_, len(self.classes_), self.units, self.dropout)
@@ -144,14 +144,16 @@ def _new_head(
 
 
 @functools.lru_cache(maxsize=32)
-def _traced_head(channels: int, classes: int, units: int, dropout: float, optimizer: str) -> Steps:
+def _traced_head(
+    channels: int, classes: int, units: int, dropout: float, optimizer: str
+) -> SingleSteps:
     """Return the one model that all heads of this form take turns in.
 
     A graph is traced for every new model, which takes longer than a small head trains.
     """
     model = _new_head(channels, classes, units, dropout, random_seed=0)
     model.compile(surgery.OPTIMIZERS[optimizer](), "sparse_categorical_crossentropy")
-    return Steps(model)
+    return steps_of(model)
 
 
 class FitCounter:

@@ -18,12 +18,12 @@ from emotions.backbone import Backbone, precision
 from emotions.batches import Batches, Changes, SideBySide
 from emotions.copies import copy_groups
 from emotions.dataset import FaceData, ImageSet
+from emotions.engine import steps_of
 from emotions.features import FeatureSpec, channel_statistics, feature_layer, features
 from emotions.files import as_json, replacing
 from emotions.preprocessing import channel_mean, network_input, split_off_validation
 from emotions.quiet_keras import keras
 from emotions.settings import Settings
-from emotions.steps import Steps
 
 OnEpoch = Callable[[pd.DataFrame], None]
 
@@ -422,7 +422,7 @@ def _fit(task: Task, keeper: "Keeper", first: int) -> None:
     settings = task.settings
     classes = len(task.classes) if settings.label_smoothing or settings.mixup else None
     weights = class_weights(task) if settings.class_weights else None
-    steps = Steps(task.model, one_hot=classes is not None, weights=weights)
+    steps = steps_of(task.model, one_hot=classes is not None, weights=weights)
     validation = Batches(task.inputs, task.labels, task.validation, 512, classes=classes)
     for epoch in range(first, settings.epochs):
         batches = Batches(
