@@ -4,13 +4,14 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
-.PHONY: report test lab train editions check format lock clean uninstall help
+.PHONY: report test lab train editions slides check format lock clean uninstall help
 
 help:
 	@echo "make report     run every notebook and write output/<data set>/report.html"
 	@echo "make test       run the tests"
 	@echo "make lab        open the course in JupyterLab"
 	@echo "make editions   write the notebooks without (student) and with (teacher) the solutions"
+	@echo "make slides     write a deck of slides of each notebook to output/slides/"
 	@echo "make train ARGS='-optim SGD -lr 0.003 -ep 100'   train with your own parameters"
 	@echo "make clean      take away caches and outputs that runs made"
 	@echo "make uninstall  the same, and the environment"
@@ -31,6 +32,9 @@ lab: $(READY)
 
 editions: $(READY)
 	@$(RUN) notebooks/course.py editions
+
+slides: $(READY)
+	@$(RUN) notebooks/course.py slides
 
 train: $(READY)
 	@$(RUN) notebooks/train.py $(ARGS)

@@ -3,6 +3,7 @@
 python notebooks/course.py report      runs every notebook and writes the report
 python notebooks/course.py lab         opens the course in JupyterLab
 python notebooks/course.py editions    writes the notebooks without and with the solutions
+python notebooks/course.py slides      writes a deck of slides of every notebook that has run
 python notebooks/course.py download    downloads FER-2013
 """
 
@@ -164,6 +165,8 @@ def write_pages(executed: nbformat.NotebookNode, notebook: Path, folder: Path) -
     cells = [without_paths(cell, private_paths()) for cell in executed.cells]
     shown = nbformat.from_dict({**executed, "cells": cells})
     name = f"{notebook.stem}.html"
+    with replacing(folder / "notebooks" / notebook.name) as temporary:  # `slides` reads it again
+        temporary.write_text(nbformat.writes(shown), encoding="utf-8", newline="\n")
     write_page(shown, folder / "notebooks" / name, notebook.parent, with_code=True)
     if notebook.stem == REPORT:
         # what you hand in stands alone: the pages that its navigation names do not travel with it
@@ -319,6 +322,34 @@ def write_editions() -> None:
         print(f"{edition.name.capitalize()}'s edition: {seen_from_here(edition)}")
 
 
+def write_slides() -> None:
+    """Write a deck per notebook to `output/slides/<data set>`; run the notebooks first if need be.
+
+    Raises
+    ------
+    InputError
+        If parameters, data or weights cannot be used.
+    NotebookError
+        If a notebook that has to run stops with an error.
+    """
+    import slides
+
+    course = prepare(read_settings())
+    missing = [
+        notebook
+        for notebook in course_notebooks()
+        if not (course.folder / "notebooks" / notebook.name).is_file()
+    ]
+    if missing:
+        run_notebooks(missing, course)
+    decks = course.settings.output / "slides" / course.folder.name
+    for notebook in course_notebooks():
+        executed = nbformat.read(course.folder / "notebooks" / notebook.name, as_version=4)
+        deck = decks / f"{notebook.stem}.slides.html"
+        slides.write(executed, deck, title(executed, notebook.stem))
+    print(f"Slides: {seen_from_here(decks)}")
+
+
 def download() -> None:
     """Download FER-2013 into the data folder.
 
@@ -363,6 +394,7 @@ def command_line() -> argparse.ArgumentParser:
     running.add_argument("--only", metavar="NOTEBOOK", help="run one notebook, as 04_training")
     commands.add_parser("lab", help="open the course; further arguments go to JupyterLab")
     commands.add_parser("editions", help="write the notebooks without and with the solutions")
+    commands.add_parser("slides", help="write a deck of slides of every notebook")
     commands.add_parser("download", help="download FER-2013 into the data folder")
     return parser
 
@@ -378,6 +410,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return lab(others)
         if chosen.command == "editions":
             write_editions()
+        elif chosen.command == "slides":
+            write_slides()
         elif chosen.command == "download":
             download()
         else:

@@ -71,6 +71,16 @@ def save(figure: Figure, file: Path, footer: str) -> Figure:
     return figure
 
 
+def description(figure: Figure) -> str:
+    """Return an alternative text for a figure: its titles, and what its axes show."""
+    parts = [figure.get_suptitle()]
+    for axes in figure.axes:
+        shown = (axes.get_title(), axes.get_ylabel(), axes.get_xlabel())
+        title, up, across = (" ".join(text.split()) for text in shown)
+        parts += [title, f"{up} against {across}" if up and across else up or across]
+    return ". ".join(dict.fromkeys(part for part in parts if part))
+
+
 def class_counts(counts: pd.DataFrame, title: str) -> Figure:
     """Bars of the number of images per class; `counts` has a row per class, a column per split."""
     figure, axes = plt.subplots(figsize=(9, 0.45 * len(counts) + 2))
