@@ -28,6 +28,8 @@ def write(notebook: nbformat.NotebookNode, deck: Path, title: str) -> None:
     """
     exporter = SlidesExporter(template_name="slides", extra_template_basedirs=[str(TEMPLATES)])
     pieces = [piece for cell in notebook.cells for piece in slides_of(cell)]
+    for number, piece in enumerate(pieces):  # the pieces of one cell must not share its id
+        piece["id"] = f"{piece['id'][:50]}-{number}"
     shown = nbformat.from_dict({**notebook, "cells": pieces})
     html, _ = exporter.from_notebook_node(shown, resources={"metadata": {"name": title}})
     html = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.slides.html", html)
