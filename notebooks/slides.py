@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -10,8 +11,10 @@ from nbconvert import SlidesExporter
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 LEFT_OUT = {"solution", "exercise", "check", "navigation"}
-MOST_LINES_BESIDE_OUTPUT = 6
-PLUMBING = re.compile(r"course\.write\(")
+MOST_ROWS = 18  # of code, text or table on one slide; more becomes small
+LINE = 75  # characters of text in a row of a slide
+PLUMBING = re.compile(r"course\.write\(|from emotions\.(exercises|files) import")
+PROGRESS_BAR = re.compile(r"<pre>[^<]*\d+%\|")
 
 
 def write(notebook: nbformat.NotebookNode, deck: Path, title: str) -> None:
@@ -27,45 +30,85 @@ def write(notebook: nbformat.NotebookNode, deck: Path, title: str) -> None:
         What the browser's tab says.
     """
     exporter = SlidesExporter(template_name="slides", extra_template_basedirs=[str(TEMPLATES)])
-    pieces = [piece for cell in notebook.cells for piece in slides_of(cell)]
-    for number, piece in enumerate(pieces):  # the pieces of one cell must not share its id
-        piece["id"] = f"{piece['id'][:50]}-{number}"
-    shown = nbformat.from_dict({**notebook, "cells": pieces})
+    shown = nbformat.from_dict({**notebook, "cells": slides_of(notebook.cells)})
     html, _ = exporter.from_notebook_node(shown, resources={"metadata": {"name": title}})
     html = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.slides.html", html)
     with replacing(deck) as temporary:
         temporary.write_text(html, encoding="utf-8", newline="\n")
 
 
-def slides_of(cell: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
-    """Yield a cell's pieces, each with the slide type that reveal.js is to give it.
+def slides_of(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Return the pieces of a notebook's cells, each with the slide type that it is to get.
 
-    A heading begins a slide; what a text says about a picture stays below that picture; long code
-    and its output get a slide each. A type that somebody chose in JupyterLab is kept.
+    A heading begins a slide, and short code below it stays there. A picture gets a slide to itself,
+    with what the text after it says about it. Answers, checks and plumbing are left out. A type
+    that somebody chose in JupyterLab is kept.
     """
+    pieces = [piece for cell in cells for piece in _pieces(cell)]
+    for above, piece in pairwise(pieces):
+        below_a_heading = above.cell_type == "markdown" and _type(above) == "slide"
+        plain = piece.cell_type == "code" and not any(map(_is_picture, piece.outputs))
+        if below_a_heading and plain and _rows(above) + _rows(piece) <= MOST_ROWS:
+            piece.metadata.slideshow.slide_type = "-"
+    for number, piece in enumerate(pieces):  # the pieces of one cell must not share its id
+        piece["id"] = f"{piece['id'][:50]}-{number}"
+    return pieces
+
+
+def _pieces(cell: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
     if LEFT_OUT & set(cell.metadata.get("tags", [])):
         return
     if cell.metadata.get("slideshow", {}).get("slide_type"):
-        yield cell
+        yield nbformat.from_dict(cell)
     elif cell.cell_type == "markdown":
         for text in re.split(r"\n+(?=#{1,3} )", cell.source):
             yield _piece(cell, "slide" if text.startswith("#") else "-", source=text)
     elif cell.cell_type == "code" and not PLUMBING.match(cell.source):
-        yield from _code_slides(cell)
+        yield from _code_pieces(cell)
 
 
-def _code_slides(cell: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
-    lines = len(cell.source.splitlines())
-    pictured = any("image/png" in output.get("data", {}) for output in cell.outputs)
-    if not cell.outputs or (lines <= MOST_LINES_BESIDE_OUTPUT and not pictured):
-        yield _piece(cell, "subslide")
-        return
-    yield _piece(cell, "subslide", outputs=[])
-    for output in cell.outputs:
-        yield _piece(cell, "subslide", outputs=[output], transient={"remove_source": True})
+def _code_pieces(cell: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
+    outputs = [output for output in cell.outputs if not _is_progress(output)]
+    words = [output for output in outputs if not _is_picture(output)]
+    whole = _piece(cell, "subslide", outputs=words)
+    if not words or _rows(whole) <= MOST_ROWS:
+        yield whole
+    else:
+        yield _piece(cell, "subslide", outputs=[])
+        yield _piece(cell, "subslide", without_code=True, outputs=words)
+    for picture in filter(_is_picture, outputs):
+        yield _piece(cell, "subslide", without_code=True, outputs=[picture])
 
 
-def _piece(cell: nbformat.NotebookNode, slide_type: str, **changes) -> nbformat.NotebookNode:
+def _piece(
+    cell: nbformat.NotebookNode, slide_type: str, without_code: bool = False, **changes
+) -> nbformat.NotebookNode:
     """Return a copy of a cell with some fields changed and a slide type."""
     metadata = {**cell.metadata, "slideshow": {"slide_type": slide_type}}
+    if without_code:
+        metadata["transient"] = {"remove_source": True}
     return nbformat.from_dict({**cell, **changes, "metadata": metadata})
+
+
+def _type(piece: nbformat.NotebookNode) -> str:
+    return piece.metadata.get("slideshow", {}).get("slide_type", "")
+
+
+def _is_picture(output: nbformat.NotebookNode) -> bool:
+    return "image/png" in output.get("data", {})
+
+
+def _is_progress(output: nbformat.NotebookNode) -> bool:
+    return bool(PROGRESS_BAR.match(output.get("data", {}).get("text/html", "")))
+
+
+def _rows(cell: nbformat.NotebookNode) -> int:
+    """Return about how many rows of a slide a cell takes."""
+    if cell.cell_type == "markdown":
+        return sum(2 + len(text) // LINE for text in cell.source.split("\n\n"))
+    rows = len(cell.source.splitlines())
+    for output in cell.outputs:
+        table = output.get("data", {}).get("text/html", "")
+        text = output.get("text", output.get("data", {}).get("text/plain", ""))
+        rows += table.count("<tr") or len(text.splitlines())
+    return rows

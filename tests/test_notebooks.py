@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from deck_checks import check_deck, offline_browser
 from emotions.drawn_faces import EXPRESSIONS
 from emotions.settings import ROOT
 
@@ -108,6 +109,47 @@ def test_every_picture_of_the_report_is_described(folders):
     for picture in pictures:
         description = re.search(r'alt="([^"]*)"', picture)
         assert description and len(description[1]) > 15, picture[:80]
+
+
+def test_every_picture_of_every_page_is_described_and_shown_once(folders):
+    for page in (folders["OUTPUT"] / "sample" / "notebooks").glob("*.html"):
+        pictures = re.findall(r"<img[^>]*>", page.read_text(encoding="utf-8"))
+        assert len(pictures) == len(set(pictures)), page.name
+        for picture in pictures:
+            words = re.search(r'alt="([^"]{15,})"', picture)
+            assert words and "No description" not in words[1], (page.name, picture[:80])
+
+
+def test_no_table_of_a_page_cuts_a_sentence_off(folders):
+    for page in (folders["OUTPUT"] / "sample" / "notebooks").glob("*.html"):
+        assert not re.search(r"\w\.\.\.</td>", page.read_text(encoding="utf-8")), page.name
+
+
+@pytest.fixture(scope="module")
+def decks(folders) -> list[Path]:
+    """Return a deck of each notebook, made from the notebooks as they ran."""
+    ended = run_course("course.py", {k: v for k, v in folders.items() if k != "said"}, "slides")
+    assert ended.returncode == 0, ended.stderr
+    assert " … " not in ended.stdout, "a notebook ran again"
+    return sorted((folders["OUTPUT"] / "slides" / "sample").glob("*.slides.html"))
+
+
+def test_slides_load_nothing_describe_every_picture_and_lead_to_slides(decks):
+    assert len(decks) == 10
+    for deck in decks:
+        text = deck.read_text(encoding="utf-8")
+        assert not re.search(r"<(script|img|link)[^>]+(src|href)=\"(?!data:)", text), deck.name
+        for picture in re.findall(r"<img[^>]*>", text):
+            words = re.search(r'alt="([^"]{15,})"', picture)
+            assert words and "No description" not in words[1], (deck.name, picture[:80])
+        for link in re.findall(r'href="(\d\d_\w+[^"]*)"', text):
+            assert (deck.parent / link).is_file(), f"{deck.name}: {link}"
+
+
+def test_slides_are_legible_and_whole(decks):
+    with offline_browser() as browser:
+        for deck in decks:
+            assert check_deck(browser, deck, smallest_scale=0.6) >= 4
 
 
 def test_everything_says_drawn_faces_and_names_the_weights(folders):

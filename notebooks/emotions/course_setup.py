@@ -6,10 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from IPython.display import display
 from ipywidgets import Widget
 from matplotlib.figure import Figure
 
@@ -55,8 +53,7 @@ class Course:
         """Write a figure as `name`.png and show it; `faces` says that it shows single faces."""
         folder = self.faces_folder if faces else self.folder
         figures.save(figure, folder / f"{name}.png", self.footer(weights))
-        display(figure, metadata={"image/png": {"alt": figures.description(figure)}})
-        plt.close(figure)
+        figures.show(figure)
 
     def left_out(self) -> np.ndarray | None:
         """Return which training images to leave out, bool (n,); None if none.

@@ -55,6 +55,7 @@ def check(settings: Settings) -> pd.DataFrame:
         lambda: packages(ROOT / "requirements.lock"),
     ]
     findings = [look() for look in looks]
+    pd.set_option("display.max_colwidth", None)  # half a mend mends nothing
     return pd.DataFrame(
         {
             "found": [finding.found for finding in findings],

@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -69,6 +70,17 @@ def save(figure: Figure, file: Path, footer: str) -> Figure:
     with replacing(file) as temporary:
         figure.savefig(temporary, bbox_inches="tight", metadata={"Software": None})
     return figure
+
+
+def show(figure: Figure) -> None:
+    """Show a figure in a notebook, once, with words for those who do not see it."""
+    display(figure, metadata=alternative(figure))
+    plt.close(figure)
+
+
+def alternative(figure: Figure) -> dict[str, dict[str, str]]:
+    """Return the metadata with which a notebook keeps a figure's alternative text."""
+    return {"image/png": {"alt": description(figure)}}
 
 
 def description(figure: Figure) -> str:

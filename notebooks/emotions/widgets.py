@@ -63,11 +63,14 @@ class Explorer:
     def update(self, change: Any = None) -> None:
         """Draw the figure with the controls as they are now."""
         values = {name: control.value for name, control in self.controls.items()}
-        self.picture.value = as_png(self.draw(**values))
+        figure = self.draw(**values)
+        self.metadata = figures.alternative(figure)
+        self.picture.value = as_png(figure)
 
-    def _repr_mimebundle_(self, **keywords: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **keywords: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = self.widget._repr_mimebundle_(**keywords)
-        return {**bundle, "image/png": base64.b64encode(self.picture.value).decode()}
+        picture = base64.b64encode(self.picture.value).decode()
+        return {**bundle, "image/png": picture}, self.metadata
 
 
 def image_browser(images: ImageSet, problems: pd.DataFrame, footer: str) -> Explorer:
@@ -111,7 +114,7 @@ def image_browser(images: ImageSet, problems: pd.DataFrame, footer: str) -> Expl
 
 def _nothing(sentence: str) -> Figure:
     figure, axis = plt.subplots(figsize=(7, 1))
-    axis.text(0.5, 0.5, sentence, ha="center", va="center")
+    axis.set_title(sentence, fontsize=12, y=0.3)
     axis.set_axis_off()
     return figure
 
@@ -162,7 +165,7 @@ class ActionUnitSliders(Explorer):
         figure, axis = plt.subplots(figsize=(3.2, 3.6))
         axis.imshow(draw_face(units), vmin=0, vmax=255, interpolation="nearest")
         axis.set_axis_off()
-        axis.set_title(active or "no action unit: neutral", fontsize=10, wrap=True)
+        axis.set_title(f"A face with {active or 'no action unit: neutral'}", fontsize=10, wrap=True)
         return figure
 
 
@@ -323,7 +326,7 @@ class LiveCurve:
         )
         if time.monotonic() - self._drawn > 2 or epoch == self.epochs:
             figure = figures.performance(history, self.title)
-            self._picture.update(figure)
+            self._picture.update(figure, metadata=figures.alternative(figure))
             plt.close(figure)
             self._drawn = time.monotonic()
 
