@@ -29,6 +29,8 @@ from traitlets.config.loader import PyFileConfigLoader
 NOTEBOOKS = Path(__file__).resolve().parent
 CONFIGURATION = NOTEBOOKS / "jupyter_nbconvert_config.py"
 REPORT = "09_report"
+# Bytes: an uploaded photo is one message, and a larger one than this cuts the page off the kernel.
+LARGE_MESSAGES = {"websocket_max_message_size": 64 * 1024**2}
 
 
 class InputError(ValueError):
@@ -299,7 +301,8 @@ def seen_from_here(path: Path) -> Path:
 def lab(arguments: Sequence[str]) -> int:
     """Start JupyterLab on the first notebook; returns its exit status."""
     first = course_notebooks()[:1]
-    command = [sys.executable, "-m", "jupyter", "lab", *(path.name for path in first), *arguments]
+    command = [sys.executable, "-m", "jupyter", "lab", *(path.name for path in first)]
+    command += [f"--ServerApp.tornado_settings={LARGE_MESSAGES}", *arguments]
     return subprocess.run(command, cwd=NOTEBOOKS, check=False).returncode
 
 

@@ -13,6 +13,7 @@ learning contests*. ICML 2013 workshop, arXiv:1307.0414. That is where FER-2013 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -400,10 +401,13 @@ def _check_same_classes(train: _Listing, test: _Listing) -> None:
 
 
 @contextmanager
-def open_image(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Image.Image]:
+def open_image(
+    source: Path | io.BytesIO, formats: Sequence[str] = FORMATS, name: str | None = None
+) -> Iterator[Image.Image]:
     """Open an image; whatever goes wrong with it becomes a `DataError` that names it."""
+    path = source if name is None else name
     try:
-        with Image.open(path, formats=formats) as image:
+        with Image.open(source, formats=formats) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
                 # Up to twice its limit Pillow itself only warns.
                 raise Image.DecompressionBombError

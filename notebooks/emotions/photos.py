@@ -1,5 +1,6 @@
 """Any photo: find the faces, crop them as FER-2013 does, say seven probabilities for each."""
 
+import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from emotions.quiet_keras import keras
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 PHOTO_FORMATS = (*FORMATS, "WEBP", "TIFF", "GIF")
+LARGEST_FILE = 50_000_000  # bytes
 LARGEST_SIDE = 1600  # pixels; larger photos are made smaller before the search
 SMALLEST_FACE = 32  # pixels
 AGREEMENT = 6  # how many overlapping windows must agree on a face
@@ -48,37 +50,62 @@ class Photo:
         ]
         return np.array(faces, np.uint8).reshape(len(faces), side, side, channels)
 
+    def as_one_face(self) -> "Photo":
+        """Return the same photo with one box around all of it, for a face that was not found."""
+        height, width = self.pixels.shape[:2]
+        return Photo(self.name, self.pixels, np.array([[0, 0, width, height]]))
+
 
 def _frame(box: np.ndarray) -> tuple[float, float, float, float]:
     left, top, width, height = box
     return left, top, left + width, top + height
 
 
-def read_photo(source: Path | str) -> Photo:
+def read_photo(source: Path | str | bytes, name: str = "photo") -> Photo:
     """Read a photo and find the faces in it.
 
     Parameters
     ----------
     source
-        An image file of any usual format.
+        An image file of any usual format, or its bytes, which then stay in memory.
+    name
+        What to call the bytes.
 
     Raises
     ------
     DataError
-        With one sentence, if the file is missing, broken, or no image.
+        With one sentence, if the file is missing, too large, broken, or no image.
     """
-    file = Path(source)
-    if file.is_dir():
-        raise DataError(f"{file} is a folder: name one photo, or use the cell for folders.")
-    if not file.is_file():
-        raise DataError(f"There is no file {file}: check the path.")
-    with open_image(file, PHOTO_FORMATS) as image:
+    if isinstance(source, bytes):
+        _check_size(len(source), name)
+        pixels = _decode(io.BytesIO(source), name)
+    else:
+        file = Path(source)
+        if file.is_dir():
+            raise DataError(f"{file} is a folder: name one photo, or use the cell for folders.")
+        if not file.is_file():
+            raise DataError(f"There is no file {file}: check the path.")
+        _check_size(file.stat().st_size, str(file))
+        name, pixels = file.name, _decode(file, str(file))
+    return Photo(name, pixels, find_faces(pixels))
+
+
+def _check_size(size: int, name: str) -> None:
+    if size > LARGEST_FILE:
+        raise DataError(
+            f"The photo {name} has {size / 1e6:.0f} MB, and {LARGEST_FILE / 1e6:.0f} MB is the "
+            "most: save it smaller, for instance as JPEG."
+        )
+
+
+def _decode(source: Path | io.BytesIO, name: str) -> np.ndarray:
+    """Return an image upright, in colour and not too large."""
+    with open_image(source, PHOTO_FORMATS, name) as image:
         image.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
         upright, _ = grey_or_rgb(ImageOps.exif_transpose(image))
         if max(upright.size) > LARGEST_SIDE:
             upright = ImageOps.contain(upright, (LARGEST_SIDE, LARGEST_SIDE))
-        pixels = np.asarray(upright.convert("RGB"))
-    return Photo(file.name, pixels, find_faces(pixels))
+        return np.asarray(upright.convert("RGB"))
 
 
 def find_faces(pixels: np.ndarray) -> np.ndarray:

@@ -1,0 +1,29 @@
+"""Pickers and explorers for the notebooks; no logic of their own.
+
+Each one shows itself twice: as a live widget where a kernel runs, and as a plain picture or text
+where none does (exported HTML), so that a page never has a hole.
+"""
+
+from emotions.widgets.browsers import confusion_explorer, grid_explorer, image_browser
+from emotions.widgets.explorer import Explorer, as_png
+from emotions.widgets.faces import ActionUnitSliders
+from emotions.widgets.live import LiveCurve
+from emotions.widgets.network import feature_map_explorer
+from emotions.widgets.photo import PhotoTaker, Webcam
+from emotions.widgets.pickers import HyperparameterPicker, SearchPicker, describe
+
+__all__ = [
+    "ActionUnitSliders",
+    "Explorer",
+    "HyperparameterPicker",
+    "LiveCurve",
+    "PhotoTaker",
+    "SearchPicker",
+    "Webcam",
+    "as_png",
+    "confusion_explorer",
+    "describe",
+    "feature_map_explorer",
+    "grid_explorer",
+    "image_browser",
+]

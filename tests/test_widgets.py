@@ -1,0 +1,234 @@
+"""The widgets: their handlers are called as a browser would, and the figure is seen to change."""
+
+import ast
+import io
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+import pytest
+from emotions import copies, photos, widgets
+from emotions.dataset import FaceData, ImageSet
+from emotions.drawn_faces import EXPRESSIONS, draw_face
+from emotions.inference import Classifier
+from emotions.quiet_keras import keras
+from emotions.widgets.browsers import problem_marks
+from PIL import Image
+
+CLASSES = tuple(sorted(EXPRESSIONS))
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def image_set(images: int, first: int = 0) -> ImageSet:
+    """Return drawn faces, one emotion after the other."""
+    labels = np.arange(first, first + images) % len(CLASSES)
+    faces = [
+        draw_face(dict.fromkeys(EXPRESSIONS[CLASSES[label]], 0.3 + 0.05 * (row % 10)))
+        for row, label in enumerate(labels)
+    ]
+    stacked = np.array(faces, np.uint8).reshape(images, 48, 48, 1)
+    files = tuple(f"{CLASSES[label]}/{row}.png" for row, label in enumerate(labels))
+    return ImageSet(stacked, labels, CLASSES, files)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return image_set(70)
+
+
+@pytest.fixture(scope="module")
+def tiny_classifier():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((48, 48, 1)), keras.layers.Flatten(), keras.layers.Rescaling(1 / 255)]
+        + [keras.layers.Dense(len(CLASSES), activation="softmax")]
+    )
+    return Classifier(model, CLASSES, {"weights": "none"})
+
+
+def as_file(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, kind)
+    return content.getvalue()
+
+
+def upload(taker: widgets.PhotoTaker, content: bytes, name: str) -> None:
+    """Do what the browser's upload does."""
+    file = {"name": name, "type": "image/png", "size": len(content), "content": memoryview(content)}
+    taker.upload.set_trait("value", ({**file, "last_modified": pd.Timestamp.now("UTC")},))
+
+
+def shown(widget) -> bytes:
+    """Return the static picture, after a look at its description."""
+    data, metadata = widget._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]
+    assert len(metadata["image/png"]["alt"]) > 10
+    return data["image/png"]
+
+
+def test_an_uploaded_photo_gets_seven_probabilities_for_each_face(tiny_classifier):
+    taker = widgets.PhotoTaker(tiny_classifier)
+    before = shown(taker)
+    assert "No photo yet" in taker.message.value
+    upload(taker, as_file(draw_face(dict.fromkeys(EXPRESSIONS["happy"], 0.8))), "me & <b>you.png")
+    assert shown(taker) != before
+    assert taker.table.shape == (1, 7) and taker.table.sum(axis=1).round(5).eq(1).all()
+    assert all(name in taker.message.value for name in CLASSES)
+    assert "me &amp; &lt;b&gt;you.png" in taker.message.value
+    assert taker.upload.value == ()  # nothing of the picture stays
+
+
+def test_what_is_no_photo_gets_one_sentence(tiny_classifier, monkeypatch):
+    taker = widgets.PhotoTaker(tiny_classifier)
+    whole = as_file(np.full((64, 64, 3), 90, np.uint8))
+    for content, name, words in (
+        (b"no picture at all", "notes.png", "notes.png is no PNG, JPEG"),
+        (whole[: len(whole) // 2], "half.png", "half.png is damaged"),
+        (b"", "empty.png", "empty.png is no PNG"),
+        (b"\0" * (photos.LARGEST_FILE + 1), "huge.png", "huge.png has 50 MB, and 50 MB is the"),
+    ):
+        upload(taker, content, name)
+        assert words in taker.message.value and taker.message.value.count("<b>") == 1
+        assert taker.table.empty
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    upload(taker, whole, "wide.png")
+    assert "wide.png has too many pixels" in taker.message.value
+
+
+def test_a_picture_of_the_webcam_is_read_and_nothing_else_is(tiny_classifier):
+    taker = widgets.PhotoTaker(tiny_classifier)
+    jpeg = as_file(draw_face({}), "JPEG")
+    taker.webcam._handle_custom_msg({"kind": "other"}, [memoryview(jpeg)])
+    taker.webcam._handle_custom_msg({"kind": "picture"}, [])
+    assert taker.table.empty
+    taker.webcam._handle_custom_msg({"kind": "picture"}, [memoryview(jpeg)])
+    assert taker.table.shape == (1, 7) and "webcam" in taker.message.value
+    assert not any(isinstance(value, bytes) for value in taker.webcam.get_state().values())
+
+
+def test_without_a_classifier_it_says_which_notebook_makes_one():
+    taker = widgets.PhotoTaker(None)
+    upload(taker, as_file(draw_face({})), "me.png")
+    assert "run notebook 4" in taker.message.value and shown(taker)
+
+
+def test_bytes_and_file_give_the_same_photo_and_a_too_large_file_is_refused(tmp_path, monkeypatch):
+    content = as_file(np.random.default_rng(0).integers(0, 255, (90, 70, 3)).astype(np.uint8))
+    (tmp_path / "one.png").write_bytes(content)
+    one, other = photos.read_photo(tmp_path / "one.png"), photos.read_photo(content, "one.png")
+    assert one.name == other.name and (one.pixels == other.pixels).all()
+    assert one.as_one_face().boxes.tolist() == [[0, 0, 70, 90]]
+    monkeypatch.setattr(photos, "LARGEST_FILE", 1000)
+    with pytest.raises(photos.DataError, match=r"one\.png has 0 MB.*save it smaller"):
+        photos.read_photo(tmp_path / "one.png")
+
+
+def test_the_browser_marks_copies_and_conflicts_differently(faces):
+    train = image_set(70)
+    train.images[7], train.images[8] = train.images[0], train.images[9]  # a copy; a conflict: 8, 9
+    data = FaceData(train, image_set(14, first=3), "drawn", "drawn faces", "x", ())
+    problems = copies.find_problems(data)
+    marks = problem_marks(problems[problems["split"] == "train"])
+    assert marks[8] == marks[9] == "≠"
+    assert marks[0] == marks[7] == "="
+    browser = widgets.image_browser(train, problems[problems["split"] == "train"], "data: drawn")
+    before = shown(browser)
+    browser.controls["show"].value = "conflicting label"
+    browser.controls["emotion"].value = CLASSES[1]
+    assert shown(browser) != before
+    assert "conflicting label: page 1 of 1" in browser.picture.tooltip
+    browser.controls["show"].value = "single grey"
+    assert "no image with single grey" in browser.picture.tooltip
+
+
+def test_each_explorer_says_something_before_there_is_anything_to_show(faces):
+    none = ImageSet(faces.images[:0], faces.labels[:0], CLASSES, ())
+    empty = pd.DataFrame()
+    for widget, words in (
+        (widgets.image_browser(none, empty, ""), "no images yet"),
+        (widgets.confusion_explorer(faces, None, ""), "Nothing is predicted yet"),
+        (widgets.grid_explorer(empty, [], ""), "run the search"),
+    ):
+        assert words in widget.picture.tooltip
+        assert shown(widget)
+
+
+def test_the_confusion_explorer_turns_pages(faces):
+    chances = np.random.default_rng(0).dirichlet(np.ones(7), len(faces))
+    explorer = widgets.confusion_explorer(faces, chances, "", per_page=1)
+    guess = chances.argmax(axis=1)
+    true = faces.labels[0]
+    explorer.controls["true"].value = CLASSES[true]
+    explorer.controls["predicted"].value = CLASSES[guess[0]]
+    cell = ((faces.labels == true) & (guess == guess[0])).sum()
+    assert f"{cell} faces, page 1 of {cell}" in explorer.picture.tooltip
+
+
+def test_action_units_move_the_face():
+    sliders = widgets.ActionUnitSliders()
+    before = shown(sliders)
+    sliders.controls["unit_4"].value = 1.0
+    assert shown(sliders) != before and "AU4" in sliders.picture.tooltip
+
+
+def test_every_control_has_a_label(faces, tiny_classifier):
+    data = FaceData(faces, faces, "drawn", "drawn faces", "x", ())
+    problems = copies.find_problems(data)
+    made = [
+        widgets.image_browser(faces, problems[problems["split"] == "train"], ""),
+        widgets.confusion_explorer(faces, np.eye(7)[faces.labels], ""),
+        widgets.ActionUnitSliders(),
+        widgets.PhotoTaker(tiny_classifier),
+    ]
+    controls = [each for widget in made for each in inside(widget.widget) if hasattr(each, "value")]
+    controls = [c for c in controls if not isinstance(c, (ipywidgets.Image, ipywidgets.HTML))]
+    assert len(controls) > 15
+    assert [control for control in controls if not control.description] == []
+
+
+def inside(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    """Return a widget and all that it holds."""
+    return [widget, *(each for child in getattr(widget, "children", ()) for each in inside(child))]
+
+
+@pytest.mark.parametrize("name", ["browser", "confusion", "units"])
+def test_an_answer_comes_at_once(faces, name):
+    """0.3 s on the sample with a quiet machine; CPU time, because here other things run."""
+    data = FaceData(faces, faces, "drawn", "drawn faces", "x", ())
+    problems = copies.find_problems(data).iloc[: len(faces)]
+    widget, move = {
+        "browser": lambda: (widgets.image_browser(faces, problems, ""), ("emotion", CLASSES[3])),
+        "confusion": lambda: (
+            widgets.confusion_explorer(faces, np.eye(7)[faces.labels], ""),
+            ("predicted", CLASSES[0]),
+        ),
+        "units": lambda: (widgets.ActionUnitSliders(), ("unit_4", 0.5)),
+    }[name]()
+    control, value = move
+    started = time.process_time()
+    widget.controls[control].value = value
+    seconds = time.process_time() - started
+    print(f"{name}: {seconds:.3f} s")
+    assert seconds < 0.6
+
+
+def test_no_module_keeps_a_widget():
+    for path in (ROOT / "notebooks" / "emotions" / "widgets").glob("*.py"):
+        for line in ast.parse(path.read_text(encoding="utf-8")).body:
+            assert not (isinstance(line, ast.Assign) and isinstance(line.value, ast.Call)), path
+
+
+def test_opening_the_course_closes_all_widgets(tiny_classifier, monkeypatch):
+    from emotions import course_setup
+
+    taker = widgets.PhotoTaker(tiny_classifier)
+    assert taker.webcam.comm is not None
+    nothing = SimpleNamespace(deterministic=False, output=Path("."), data=Path("."))
+    monkeypatch.setattr(course_setup, "read_settings", lambda: nothing)
+    monkeypatch.setattr(course_setup, "load_data", lambda settings: image_set(1))
+    with pytest.raises(AttributeError):
+        course_setup.open_course()
+    assert taker.webcam.comm is None and taker.upload.comm is None
