@@ -185,6 +185,13 @@ def distributions(values: Mapping[str, Mapping[str, np.ndarray]], title: str) ->
 def performance(history: pd.DataFrame, title: str, best_epoch: int | None = None) -> Figure:
     """Loss and accuracy of training and validation against the epoch, side by side."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
+    curves(left, right, history, best_epoch)
+    figure.suptitle(title)
+    return figure
+
+
+def curves(left: Axes, right: Axes, history: pd.DataFrame, best_epoch: int | None = None) -> None:
+    """Draw the loss on the left axes and the accuracy on the right ones."""
     for axis, name in ((left, "loss"), (right, "accuracy")):
         axis.plot(history.index, history[name], color=TRAINING, label=f"training {name}")
         axis.plot(
@@ -200,8 +207,6 @@ def performance(history: pd.DataFrame, title: str, best_epoch: int | None = None
         axis.legend(fontsize=10)
     left.set_ylabel("cross-entropy loss (nats)")
     right.set_ylabel("accuracy (share of images)")
-    figure.suptitle(title)
-    return figure
 
 
 def confusion(counts: pd.DataFrame, title: str) -> Figure:

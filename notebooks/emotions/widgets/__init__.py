@@ -7,7 +7,7 @@ where none does (exported HTML), so that a page never has a hole.
 from emotions.widgets.browsers import confusion_explorer, grid_explorer, image_browser
 from emotions.widgets.explorer import Explorer, as_png
 from emotions.widgets.faces import ActionUnitSliders
-from emotions.widgets.live import LiveCurve
+from emotions.widgets.live import LiveCurve, LiveTraining, compare_runs
 from emotions.widgets.network import feature_map_explorer
 from emotions.widgets.photo import PhotoTaker, Webcam
 from emotions.widgets.pickers import HyperparameterPicker, SearchPicker, describe
@@ -17,10 +17,12 @@ __all__ = [
     "Explorer",
     "HyperparameterPicker",
     "LiveCurve",
+    "LiveTraining",
     "PhotoTaker",
     "SearchPicker",
     "Webcam",
     "as_png",
+    "compare_runs",
     "confusion_explorer",
     "describe",
     "feature_map_explorer",
