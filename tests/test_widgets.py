@@ -1,7 +1,10 @@
 """The widgets: their handlers are called as a browser would, and the figure is seen to change."""
 
 import ast
+import asyncio
 import io
+import json
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,10 +13,11 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 import pytest
-from emotions import copies, photos, widgets
+from emotions import copies, course_setup, earlier_runs, photos, training, widgets
 from emotions.dataset import FaceData, ImageSet
 from emotions.drawn_faces import EXPRESSIONS, draw_face
 from emotions.inference import Classifier
+from emotions.movement import Movement
 from emotions.quiet_keras import keras
 from emotions.widgets.browsers import problem_marks
 from PIL import Image
@@ -215,6 +219,118 @@ def test_an_answer_comes_at_once(faces, name):
     assert seconds < 0.6
 
 
+@pytest.fixture(scope="module")
+def to_train(tiny_course):
+    """Return a function that prepares a training, ready in a second: random weights, tiny data."""
+    course = tiny_course(weights="random", precision="float32", layer="pool3")
+    backbone, policy = course_setup.open_backbone(course)
+
+    def prepared(**changes):
+        settings = course.settings.changed(**changes)
+        return training.prepare(settings, course.data, backbone, policy)
+
+    return prepared
+
+
+def test_a_training_with_widgets_gives_the_same_digits_as_one_without(to_train):
+    plain = training.train(to_train(epochs=3))
+    live = widgets.LiveTraining(to_train(epochs=3), "three epochs")
+    before = shown(live)
+    run = asyncio.run(live.train())
+    pd.testing.assert_frame_equal(run.history, plain.history)
+    assert not run.stopped and live.button.disabled and live.button.description == "Trained"
+    assert f"Kept: epoch {run.best_epoch}" in live.message.value
+    assert shown(live) != before and "Epoch 3 of 3" in live.picture.tooltip
+
+
+@pytest.mark.parametrize("how", ["button", "toolbar"])
+def test_stop_ends_the_training_and_keeps_the_best_epoch(to_train, how):
+    live = widgets.LiveTraining(to_train(epochs=10_000), "endless")
+
+    async def someone_stops_it():
+        waiting = asyncio.ensure_future(live.train())
+        while len(live._history) < 3:
+            await asyncio.sleep(0.05)
+        live.button.click() if how == "button" else waiting.cancel()
+        return await waiting
+
+    run = asyncio.run(someone_stops_it())
+    assert run.stopped and 3 <= len(run.history) < 10_000
+    assert run.history["val_accuracy"].idxmax() == run.best_epoch
+    task = live.task
+    guess = task.model.predict(np.asarray(task.inputs[task.validation]), verbose=0).argmax(axis=1)
+    right = (guess == task.labels[task.validation]).mean()
+    assert right == pytest.approx(run.history["val_accuracy"].max(), abs=1e-6)
+    assert live.button.description == "Stopped"
+    assert not [t for t in threading.enumerate() if t.name.startswith("training")]
+
+
+def test_a_training_that_fails_says_so_and_leaves_no_thread(to_train, monkeypatch):
+    def broken(*_, **__):
+        raise OSError("no room left")
+
+    monkeypatch.setattr(training, "train", broken)
+    with pytest.raises(OSError, match="no room left"):
+        asyncio.run(widgets.LiveTraining(to_train(epochs=1), "broken").train())
+    assert not [t for t in threading.enumerate() if t.name.startswith("training")]
+
+
+def test_what_learns_moves_and_what_is_frozen_does_not(to_train):
+    task = to_train(epochs=1)
+    movement = Movement(task.whole)
+    assert (movement.table()["change"] == 0).all()
+    head = task.model.get_layer("fc-7")
+    kernel, bias = head.get_weights()
+    head.set_weights([kernel * 1.5, bias])
+    table = movement.table()
+    assert len(table) == 9 and list(table.index[-2:]) == ["fc-256", "fc-7"]  # conv1_1 to conv3_3
+    assert table.loc["fc-7", "change"] == pytest.approx(0.5) and table["learns"].sum() == 2
+    assert (table["change"].drop("fc-7") == 0).all()
+
+
+def history(*accuracies: float) -> pd.DataFrame:
+    index = pd.RangeIndex(1, len(accuracies) + 1, name="epoch")
+    columns = dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy"), accuracies)
+    return pd.DataFrame(columns, index=index)
+
+
+def test_earlier_runs_are_named_by_what_differs_and_drawn_together(tiny_course, tmp_path):
+    settings = tiny_course().settings.changed(data=tmp_path / "data", output=tmp_path / "output")
+    assert earlier_runs.read(settings, "sample") == {}
+    assert "No run is kept yet" in widgets.compare_runs({}, "").picture.tooltip
+    earlier_runs.keep(settings, "sample", "hed", history(0.2, 0.3))
+    one = widgets.compare_runs(earlier_runs.read(settings, "sample"), "data: drawn")
+    assert "Train again" in one.picture.tooltip
+    other = settings.changed(learning_rate=0.01)
+    time.sleep(0.02)
+    earlier_runs.keep(other, "sample", "hed", history(0.4))
+    earlier_runs.keep(other, "sample", "hed", history(0.4, 0.5))  # again: takes its place
+    recipe = tmp_path / "data" / "runs" / "sample" / "best-hed-1"
+    recipe.mkdir()
+    history(0.6, 0.7).to_csv(recipe / "history.csv")
+    (tmp_path / "output" / "sample").mkdir(parents=True)
+    history(0.4, 0.5).to_csv(tmp_path / "output" / "sample" / "training_history.csv")
+    curves = earlier_runs.read(settings, "sample")
+    assert list(curves) == ["last: optimizer Adam, learning_rate 0.01",
+                            "optimizer Adam, learning_rate 0.001", "recipe best-hed-1"]  # fmt: skip
+    assert curves["last: optimizer Adam, learning_rate 0.01"]["val_accuracy"].tolist() == [0.4, 0.5]
+    explorer = widgets.compare_runs(curves, "data: drawn")
+    before = shown(explorer)
+    explorer.controls["runs"].value = tuple(curves)[:2]
+    assert shown(explorer) != before and "2 of 3 runs" in explorer.picture.tooltip
+    explorer.controls["runs"].value = ()
+    assert "Choose at least one run" in explorer.picture.tooltip
+
+
+@pytest.mark.parametrize("content", ["{", "[]", json.dumps({"made_with": {}, "history": {}})])
+def test_a_damaged_curve_gets_one_sentence_with_its_mend(tiny_course, tmp_path, content):
+    settings = tiny_course().settings.changed(data=tmp_path, output=tmp_path)
+    file = earlier_runs.keep(settings, "sample", "hed", history(0.2))
+    file.write_text(content)
+    with pytest.raises(photos.DataError, match=rf"{file.name}.*delete it"):
+        earlier_runs.read(settings, "sample")
+
+
 def test_no_module_keeps_a_widget():
     for path in (ROOT / "notebooks" / "emotions" / "widgets").glob("*.py"):
         for line in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -222,8 +338,6 @@ def test_no_module_keeps_a_widget():
 
 
 def test_opening_the_course_closes_all_widgets(tiny_classifier, monkeypatch):
-    from emotions import course_setup
-
     taker = widgets.PhotoTaker(tiny_classifier)
     assert taker.webcam.comm is not None
     nothing = SimpleNamespace(deterministic=False, output=Path("."), data=Path("."))
