@@ -110,5 +110,6 @@ def _rows(cell: nbformat.NotebookNode) -> int:
     for output in cell.outputs:
         table = output.get("data", {}).get("text/html", "")
         text = output.get("text", output.get("data", {}).get("text/plain", ""))
-        rows += table.count("<tr") or len(text.splitlines())
+        wide = 1 + table.count("<th") // 9  # the words of a wide table break into several lines
+        rows += wide * table.count("<tr") or len(text.splitlines())
     return rows

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 
 from emotions.files import replacing
 from emotions.quiet_keras import keras
@@ -23,7 +24,7 @@ EMOTION_COLOURS = {
     "disgust": "#009E73",
     "fear": "#CC79A7",
     "happy": "#E69F00",
-    "neutral": "#7F7F7F",
+    "neutral": "#595959",  # grey; lighter ones look like disgust to who sees no green
     "sad": "#0072B2",
     "surprise": "#56B4E9",
 }
@@ -44,14 +45,38 @@ STYLE = {
 
 
 def use_style() -> None:
-    """Switch matplotlib to the course's style."""
-    plt.rcParams.update(STYLE)
+    """Switch matplotlib to the course's style, whatever style of your own it had, dark or light."""
+    plt.style.use(["default", STYLE])
 
 
 def colours(classes: Sequence[str]) -> list:
     """Return a colour per class: fixed for FER-2013's emotions, matplotlib's own for others."""
     spare = iter(plt.get_cmap("tab20").colors * (1 + len(classes) // 20))
     return [EMOTION_COLOURS.get(name) or next(spare) for name in classes]
+
+
+def ink(colour: str | tuple) -> str:
+    """Return black or white, whichever stands out more on a colour (WCAG 2.2, contrast ratio)."""
+    encoded = np.array(to_rgb(colour))
+    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    return "black" if light @ (0.2126, 0.7152, 0.0722) > 0.179 else "white"
+
+
+def _side_by_side(captions: Sequence[str], most: int, inches: float) -> tuple[int, float]:
+    """Return how many pictures go into a row, and their width, so that no caption meets the next.
+
+    Parameters
+    ----------
+    captions
+        One above each picture.
+    most
+        Pictures in a row if the captions are short.
+    inches
+        Width of a picture if the captions are short.
+    """
+    longest = max((len(line) for text in captions for line in text.splitlines()), default=0)
+    width = max(inches, 0.075 * longest + 0.1)  # of a letter ten points high
+    return min(most, max(1, len(captions)), max(1, int(most * inches / width))), width
 
 
 def save(figure: Figure, file: Path, footer: str) -> Figure:
@@ -115,7 +140,7 @@ def class_counts(counts: pd.DataFrame, title: str) -> Figure:
     axes.margins(x=0.12)
     axes.grid(axis="y", visible=False)
     axes.set(title=title, xlabel="images", ylabel="emotion")
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside lower right", ncols=2)
     return figure
 
 
@@ -137,15 +162,14 @@ def pictures(
     title
         Above all.
     columns
-        Images per row.
+        Images per row, if the captions are short.
     grey_levels
         What is black and white; None stretches each image to its own range.
     """
-    columns = min(columns, max(1, len(images)))
+    columns, width = _side_by_side(captions, columns, 1.6)
     rows = max(1, -(-len(images) // columns))
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(1.6 * columns, 1.95 * rows + 0.5), squeeze=False
-    )
+    size = (width * columns, 1.95 * rows + 0.5)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     low, high = grey_levels or (None, None)
     for place, axis in enumerate(axes.flat):
         axis.set_axis_off()
@@ -212,7 +236,7 @@ def curves(left: Axes, right: Axes, history: pd.DataFrame, best_epoch: int | Non
 def confusion(counts: pd.DataFrame, title: str) -> Figure:
     """Confusion matrix: shares of each true class, with counts where there is room."""
     shares = counts.to_numpy() / np.maximum(counts.to_numpy().sum(axis=1, keepdims=True), 1)
-    size = max(5.5, 0.75 * len(counts) + 2)
+    size = max(5.5, (0.75 if len(counts) <= 10 else 0.5) * len(counts) + 2)
     figure, axis = plt.subplots(figsize=(size + 1.2, size))
     picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axis.grid(visible=False)
@@ -227,7 +251,7 @@ def confusion(counts: pd.DataFrame, title: str) -> Figure:
             ha="center",
             va="center",
             fontsize=9,
-            color="white" if share > 0.5 else "black",
+            color=ink(picture.to_rgba(share)),
         )
     axis.set(title=title, xlabel="predicted emotion", ylabel="true emotion")
     figure.colorbar(picture, ax=axis, label="share of the true emotion", shrink=0.8)
@@ -241,7 +265,7 @@ def comparison(accuracies: Mapping[str, float], title: str, chance: float | None
     axis.bar_label(bars, fmt="{:.1%}", padding=3)
     if chance is not None:
         axis.axvline(chance, color=ACCENT, linestyle="--", label="always the largest class")
-        axis.legend(loc="lower right")
+        figure.legend(loc="outside lower right")
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
     axis.set(title=title, xlabel="accuracy (share of images)", xlim=(0, 1))
@@ -289,10 +313,8 @@ def _heat_map(
     axis.set_xticks(range(means.shape[1]), means.columns)
     axis.set_yticks(range(means.shape[0]), means.index)
     axis.set(xlabel=across, ylabel=down)
-    middle = (low + high) / 2
     for row, column in np.ndindex(means.shape):
         mean, spread = means.iat[row, column], spreads.iat[row, column]
-        colour = "white" if mean < middle else "black"
         axis.text(
             column,
             row,
@@ -300,7 +322,7 @@ def _heat_map(
             ha="center",
             va="center",
             fontsize=9,
-            color=colour,
+            color=ink(picture.to_rgba(mean)),
         )
     return picture
 
@@ -324,8 +346,8 @@ def architecture(backbone: keras.Model, head: keras.Model, layer: str, title: st
         place += width + 0.75
     axis.set(xlim=(-0.3, place), ylim=(-3.2, 3.2), title=title)
     axis.set_axis_off()
-    axis.text(0, -3.0, "frozen", color="#5F7F99", fontsize=12, weight="bold")
-    axis.text(1.4, -3.0, "learns", color=ACCENT, fontsize=12, weight="bold")
+    kinds = [Patch(color=FROZEN, label="frozen"), Patch(color=ACCENT, label="learns")]
+    figure.legend(handles=kinds, loc="outside lower left", ncols=2)
     return figure
 
 
@@ -425,7 +447,7 @@ def ladder(rungs: pd.DataFrame, title: str) -> Figure:
     axis.set_xlim(0, 100)
     axis.set_xlabel("validation accuracy (%)")
     axis.set_title(title)
-    axis.legend(title="weights", loc="lower right")
+    figure.legend(title="weights", loc="outside lower right", ncols=len(kinds))
     return figure
 
 
@@ -442,11 +464,14 @@ def against_minutes(curves: pd.DataFrame, title: str, human: float = 65.0) -> Fi
         Share of the labels that people agree with, in percent.
     """
     figure, axis = plt.subplots(figsize=(8, 5))
-    colours = {recipe: f"C{number}" for number, recipe in enumerate(curves["recipe"].unique())}
+    looks = {
+        recipe: {"color": f"C{number}", "marker": "osD^vP"[number % 6]}
+        for number, recipe in enumerate(curves["recipe"].unique())
+    }
     for (recipe, _, seed), run in curves.groupby(["recipe", "weights", "random_seed"], sort=False):
         label = f"{recipe}, seed {seed}"
         values = 100 * run["accuracy_validation"]
-        axis.plot(run["minutes"], values, marker="o", color=colours[recipe], label=label)
+        axis.plot(run["minutes"], values, label=label, **looks[recipe])
     axis.axhline(human, color="#555555", linestyle="--", label=f"people: {human:.0f} %")
     axis.set_xlabel("minutes since the data were loaded")
     axis.set_ylabel("validation accuracy (%)")
@@ -483,9 +508,9 @@ def heat_on_faces(
     images: Sequence[np.ndarray], heats: np.ndarray, captions: Sequence[str], title: str
 ) -> Figure:
     """Show faces with the places that speak for the predicted class laid over them in colour."""
-    columns = min(6, len(images))
+    columns, width = _side_by_side(captions, 6, 1.9)
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.9 * columns, 2.3 * rows + 0.5))
+    figure, axes = plt.subplots(rows, columns, figsize=(width * columns, 2.3 * rows + 0.5))
     axes = np.atleast_1d(axes).ravel()
     for axis in axes:
         axis.set_axis_off()
@@ -513,20 +538,22 @@ def photo(pixels: np.ndarray, boxes: np.ndarray, table: pd.DataFrame, title: str
     """
     shown = table.head(3)
     width = [1.6] + [1] * max(1, len(shown))
-    figure, axes = plt.subplots(1, len(width), figsize=(3.6 * len(width), 4), width_ratios=width)
+    size = (3.6 * len(width), max(4, 0.25 * table.shape[1] + 1))
+    figure, axes = plt.subplots(1, len(width), figsize=size, width_ratios=width)
     axes[0].imshow(pixels)
     axes[0].set_axis_off()
-    axes[0].set_title(title)
+    figure.suptitle(title)
     for number, (left, top, across, down) in enumerate(boxes, start=1):
         frame = Rectangle((left, top), across, down, fill=False, edgecolor=ACCENT, linewidth=2)
         axes[0].add_patch(frame)
-        axes[0].text(left, top, str(number), color="white", backgroundcolor=ACCENT, fontsize=9)
+        axes[0].text(left, top, str(number), color=ink(ACCENT), backgroundcolor=ACCENT, fontsize=9)
     for axis, (face, values) in zip(axes[1:], shown.iterrows(), strict=False):
         axis.barh(list(values.index), 100 * values.to_numpy(), color=colours(list(values.index)))
         axis.invert_yaxis()
         axis.set_xlim(0, 100)
         axis.set_xlabel("probability (%)")
         axis.set_title(f"face {face}")
+        axis.tick_params(labelleft=axis is axes[1])  # the names once, so that long ones have room
     if len(shown) == 0:
         axes[1].text(0.5, 0.5, "no face found", ha="center")
         axes[1].set_axis_off()
