@@ -81,7 +81,7 @@ def test_nothing_is_cut_off_and_what_is_blank_is_noticed(largest, tmp_path):
     blank = tmp_path / "blank.slides.html"
     blank.write_text(text.replace(height, ""), encoding="utf-8")
     with offline_browser() as browser:
-        assert check_deck(browser, largest, smallest_scale=0.4) == 5
+        assert check_deck(browser, largest, smallest_scale=0.4) == 6
         with pytest.raises(AssertionError):
             check_deck(browser, blank, smallest_scale=0)
 
