@@ -192,7 +192,10 @@ def apply_layers(
     last = max(names.index(name) for name in wanted)
     maps = {after: x}
     for name in names[first : last + 1]:
-        maps[name] = x = backbone.get_layer(name)(x)
+        layer = backbone.get_layer(name)
+        # Keras notes here, and reads nowhere, what takes a layer's output: every head ever sewn on
+        layer._outbound_nodes.clear()
+        maps[name] = x = layer(x)
     return [maps[name] for name in wanted]
 
 

@@ -39,6 +39,9 @@ class Steps:
         self.model = model
         self.weights = None if weights is None else tf.constant(weights, tf.float32)
         self._steps = 1
+        # Keras sums gradients over devices even if there is one, and TensorFlow keeps the graph of
+        # each such sum for as long as the process lives: megabytes per training
+        model.optimizer._all_reduce_sum_gradients = list
         model.optimizer.build(model.trainable_variables)
         inputs = tf.TensorSpec((None, None, *model.input_shape[1:]), tf.float32)
         if one_hot:

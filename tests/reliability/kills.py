@@ -13,6 +13,7 @@ Needs Linux or macOS. Results: output/reliability/kills.json.
 
 import argparse
 import contextlib
+import functools
 import importlib
 import json
 import os
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,14 +120,17 @@ def check_kill(job: jobs.Job, home: Path, seconds: float, expected: dict[str, st
     return hit
 
 
-def try_job(name: str, kills: int, seed: int, faces: Path) -> dict[str, object]:
-    """Kill one job again and again; return what happened."""
+def try_job(
+    name: str, kills: int, seed: int, faces: Path, note: Callable[[dict], None] = lambda _: None
+) -> dict[str, object]:
+    """Kill one job again and again; note and return what happened."""
     job, chance = jobs.JOBS[name], random.Random(f"{seed}-{name}")
     home = new_home(name, 0, faces)
     whole = wait(start(job, home), home)
     expected = job.result(home)
     assert expected, "the undisturbed run made nothing"
     count = {"kills": 0, "survived": 0, "ended_before_the_kill": 0, "lost": []}
+    count |= {"job": job.name, "seeds": [seed], "seconds_undisturbed": whole}
     number = 0
     while count["kills"] < kills:
         number += 1
@@ -140,7 +145,17 @@ def try_job(name: str, kills: int, seed: int, faces: Path) -> dict[str, object]:
             shutil.rmtree(home)
         count["kills" if hit else "ended_before_the_kill"] += 1
         count["survived"] = count["kills"] - len(count["lost"])
-    return {"job": job.name, "seed": seed, "seconds_undisturbed": whole, **count}
+        note(count)
+    return count
+
+
+def keep(results: Path, name: str, earlier: dict | None, count: dict) -> None:
+    """Write what happened to a job so far, added to earlier runs with other seeds."""
+    if earlier:
+        names = ("kills", "survived", "ended_before_the_kill", "lost", "seeds")
+        count = count | {key: earlier[key] + count[key] for key in names}
+    found = read_json(results) if results.is_file() else {}
+    write_json(results, found | {name: count})
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -149,22 +164,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("jobs", nargs="*", help=", ".join(jobs.JOBS))
     parser.add_argument("--kills", type=int, default=20, help="of each job")
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--more", action="store_true", help="add to the results of earlier runs")
     parser.add_argument("--results", type=Path, default=RESULTS / "kills.json")
     chosen = parser.parse_args(arguments)
     names = chosen.jobs or [name for name in jobs.JOBS if name != "report"]
     print(f"Random seed: {chosen.seed}", flush=True)
     for module in IMPORTS:
         importlib.import_module(module)
-    found = read_json(chosen.results) if chosen.results.is_file() else {}
+    before = read_json(chosen.results) if chosen.results.is_file() and chosen.more else {}
+    lost = False
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
         faces = Path(folder) / "made"
         faces.mkdir()
         jobs.prepare(faces)
         for name in names:
-            found[name] = try_job(name, chosen.kills, chosen.seed, faces)
-            print(json.dumps(found[name]), flush=True)
-            write_json(chosen.results, found)
-    return int(any(found[name]["lost"] for name in names))
+            note = functools.partial(keep, chosen.results, name, before.get(name))
+            count = try_job(name, chosen.kills, chosen.seed, faces, note)
+            print(json.dumps(count), flush=True)
+            lost = lost or bool(count["lost"])
+    return int(lost)
 
 
 if __name__ == "__main__":

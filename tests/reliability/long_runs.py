@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/reliability/long_runs.py --trainings 200 --reruns 10
 
-Watched: resident memory, threads, open files, open figures, widgets. Results:
-output/reliability/long_runs.json.
+Watched: resident memory, threads, open files, open figures, widgets, models, graphs of TensorFlow.
+Results: output/reliability/long_runs.json.
 """
 
 import argparse
@@ -30,16 +30,19 @@ REPEATED = "04_training"
 def held() -> dict[str, float]:
     """Return what this process holds now."""
     import matplotlib.pyplot as plt
-    from ipywidgets import Widget
+    from emotions.quiet_keras import keras
+    from ipywidgets.widgets.widget import _instances
 
     gc.collect()
-    process = psutil.Process()
+    process, objects = psutil.Process(), gc.get_objects()
     return {
         "memory_mb": round(process.memory_info().rss / 1e6, 1),
         "threads": process.num_threads(),
         "files": process.num_fds() if hasattr(process, "num_fds") else process.num_handles(),
         "figures": len(plt.get_fignums()),
-        "widgets": len(getattr(Widget, "widgets", {})),
+        "widgets": len(_instances),
+        "models": sum(isinstance(one, keras.Model) for one in objects),
+        "graphs": sum(type(one).__name__ == "FuncGraph" for one in objects),
     }
 
 
@@ -55,7 +58,7 @@ def trainings(home: Path, count: int) -> dict[str, object]:
         task = training.prepare(settings, course.data, model, policy)
         training.train(task)
         del task
-        if number + 1 in {1, 5, 10, 20, 50, 100, 150, 200, count}:
+        if number + 1 in {1, 2, 5, 10, 20, 50, 100, 150, 200, count}:
             seen.append({"trainings": number + 1, **held()})
             print(seen[-1], flush=True)
     return {"seconds": round(time.monotonic() - began, 1), "held": seen}
@@ -98,8 +101,7 @@ def _run_again(notebook: nbformat.NotebookNode, path: Path, count: int) -> list[
 def growth(seen: list[dict]) -> dict[str, float]:
     """Return what grew between the settled second entry and the last one."""
     first, last = seen[min(1, len(seen) - 1)], seen[-1]
-    names = ("memory_mb", "threads", "files", "figures", "widgets")
-    return {name: round(last[name] - first[name], 1) for name in names}
+    return {name: round(last[name] - first[name], 1) for name in list(last)[1:]}
 
 
 def main() -> int:

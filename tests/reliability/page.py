@@ -78,12 +78,12 @@ def kills() -> str:
     if not found:
         return text + NOT_MEASURED
     rows = [
-        [one["job"], one["kills"], one["survived"], len(one["lost"]), one["seed"],
-         f"{one['seconds_undisturbed']:.1f}"]
+        [one["job"], one["kills"], one["survived"], len(one["lost"]),
+         ", ".join(map(str, one["seeds"])), f"{one['seconds_undisturbed']:.1f}"]
         for one in found.values()
     ]  # fmt: skip
     total = [sum(row[column] for row in rows) for column in (1, 2, 3)]
-    head = ["job", "kills", "survived", "lost", "random seed", "seconds undisturbed"]
+    head = ["job", "kills", "survived", "lost", "random seeds", "seconds undisturbed"]
     return text + table(head, [*rows, ["**all**", *total, "", ""]])
 
 
