@@ -23,20 +23,20 @@ def empty_map(file, shape, dtype="f2"):
     return np.load(file, mmap_mode="r")
 
 
-def test_an_epoch_over_a_large_file_stays_out_of_memory(tmp_path):
-    inputs = empty_map(tmp_path / "features.npy", (60_000, 9216))
+def test_an_epoch_over_a_large_file_stays_out_of_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "RESIDENT", 1 << 26)
+    inputs = empty_map(tmp_path / "features.npy", (20_000, 9216))
     epoch = Batches(inputs, np.zeros(len(inputs), int), np.arange(len(inputs)), 128, 1)
     before, most = resident(), 0
     for start in range(0, epoch.full, 4):
         epoch.stacked(start, 4)
         most = max(most, resident())
-    assert inputs.nbytes > 1.1e9
-    assert most - before < 2 * batches.RESIDENT
+    assert most - before < 2 * batches.RESIDENT < inputs.nbytes / 2
 
 
 def test_statistics_copies_and_fingerprints_stay_out_of_memory(tmp_path):
-    inputs = empty_map(tmp_path / "features.npy", (60_000, 2, 2, 1024))
-    images = empty_map(tmp_path / "images.npy", (200_000, 48, 48, 1), "u1")
+    inputs = empty_map(tmp_path / "features.npy", (30_000, 2, 2, 1024))
+    images = empty_map(tmp_path / "images.npy", (100_000, 48, 48, 1), "u1")
     before = resident()
     features.channel_statistics(inputs, np.arange(0, len(inputs), 4))
     assert len(set(copies.copy_groups(images))) == 1
@@ -150,7 +150,7 @@ def test_the_results_do_not_depend_on_how_steps_are_grouped(monkeypatch):
     found = []
     for seconds in (0.0, 1e9):  # one step at a time; twice as many each time
         monkeypatch.setattr("emotions.steps.QUICK", seconds)
-        steps = Steps(head(classifier.Adam(0.01), dropout=0.3))
+        steps = Steps(head(classifier.OPTIMIZERS["Adam"](0.01), dropout=0.3))
         batch = [Batches(inputs, labels, np.arange(300), 16, 7, epoch) for epoch in range(3)]
         found.append([steps.train(made) for made in batch])
         assert (steps._steps > 1) == (seconds > 0)
@@ -159,7 +159,7 @@ def test_the_results_do_not_depend_on_how_steps_are_grouped(monkeypatch):
 
 def test_one_trace_serves_all_sizes_of_batches():
     inputs, labels = some_data()
-    steps = Steps(head(classifier.Adam(0.01)))
+    steps = Steps(head(classifier.OPTIMIZERS["Adam"](0.01)))
     for size in (16, 30, 64):
         steps.train(Batches(inputs, labels, np.arange(100), size, 1))
     assert steps._train.experimental_get_tracing_count() == 1
