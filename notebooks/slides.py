@@ -29,7 +29,11 @@ def write(notebook: nbformat.NotebookNode, deck: Path, title: str) -> None:
     title
         What the browser's tab says.
     """
-    exporter = SlidesExporter(template_name="slides", extra_template_basedirs=[str(TEMPLATES)])
+    exporter = SlidesExporter(
+        template_name="slides",
+        extra_template_basedirs=[str(TEMPLATES)],
+        exclude_anchor_links=True,  # reveal.js has addresses of its own for slides
+    )
     shown = nbformat.from_dict({**notebook, "cells": slides_of(notebook.cells)})
     html, _ = exporter.from_notebook_node(shown, resources={"metadata": {"name": title}})
     html = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.slides.html", html)

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.path import Path as Outline
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 from sklearn.model_selection import ParameterGrid
@@ -190,26 +191,33 @@ def test_every_kind_of_figure_is_looked_at():
     assert kinds == {name.split(" ")[0] for name in DRAWN}
 
 
-@pytest.fixture(scope="module", params=DRAWN)
-def drawn(request, tmp_path_factory) -> Iterator[tuple[Figure, list[Text]]]:
-    """Return a saved figure and the texts on it, where the user's own style is a dark one."""
-    texts = []
-    draw = Text.draw
+class Noted:
+    """What was drawn where while a figure was saved: its texts and its legends.
 
-    def noted(self, renderer):
-        if self.get_visible() and self.get_text().strip() and self not in texts:
-            texts.append(self)
-        draw(self, renderer)
+    Attributes
+    ----------
+    texts
+        Text -> its outline.
+    legends
+        Legend -> its box.
+    """
 
-    with plt.style.context("dark_background"), pytest.MonkeyPatch.context() as patches:
-        figures.use_style()
-        plt.rcParams.update({"figure.dpi": 60, "savefig.dpi": 60})  # fast
-        figure = DRAWN[request.param]()
-        figures.save(figure, tmp_path_factory.mktemp("looks") / "figure.png", FOOTER)
-        patches.setattr(Text, "draw", noted)
-        figure.canvas.draw()
-        yield figure, texts
-    plt.close(figure)
+    def __init__(self, patches: pytest.MonkeyPatch) -> None:
+        self.texts: dict[Text, Outline] = {}
+        self.legends: dict[Legend, Bbox] = {}
+        draw_text, draw_legend = Text.draw, Legend.draw
+
+        def text(one, renderer):
+            if one.get_visible() and one.get_text().strip():
+                self.texts[one] = outline(one)
+            draw_text(one, renderer)
+
+        def legend(one, renderer):
+            self.legends[one] = one.get_window_extent()
+            draw_legend(one, renderer)
+
+        patches.setattr(Text, "draw", text)
+        patches.setattr(Legend, "draw", legend)
 
 
 def outline(text: Text) -> Outline:
@@ -222,34 +230,51 @@ def outline(text: Text) -> Outline:
     corners = half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
     cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     middle = [(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2]
-    return Outline(corners @ np.array([[cosine, sine], [-sine, cosine]]) + middle, closed=False)
+    return Outline(corners @ np.array([[cosine, sine], [-sine, cosine]]) + middle)
+
+
+@pytest.fixture(scope="module", params=DRAWN)
+def drawn(request, tmp_path_factory) -> Iterator[tuple[Figure, Noted]]:
+    """Return a figure as it was saved, where the user's own style is a dark one."""
+    with plt.style.context("dark_background"), pytest.MonkeyPatch.context() as patches:
+        figures.use_style()
+        plt.rcParams.update({"figure.dpi": 60, "savefig.dpi": 60})  # fast
+        figure = DRAWN[request.param]()
+        noted = Noted(patches)
+        figures.save(figure, tmp_path_factory.mktemp("looks") / "figure.png", FOOTER)
+        yield figure, noted
+    plt.close(figure)
 
 
 def test_no_word_lies_on_another(drawn):
-    figure, texts = drawn
-    outlines = [(text.get_text(), outline(text)) for text in texts]
-    for (one, first), (other, second) in combinations(outlines, 2):
-        assert not first.intersects_path(second, filled=True), f"{one!r} lies on {other!r}"
-    for legend in figure.findobj(Legend):
-        box, inside = legend.get_window_extent(), set(legend.findobj(Text))
-        for text in set(texts) - inside:
-            assert not box.overlaps(text.get_window_extent()), f"legend on {text.get_text()!r}"
+    _, noted = drawn
+    for (one, first), (other, second) in combinations(noted.texts.items(), 2):
+        apart = not first.intersects_path(second, filled=True)
+        assert apart, f"{one.get_text()!r} lies on {other.get_text()!r}"
+    for legend, box in noted.legends.items():
+        for text in set(noted.texts) - set(legend.findobj(Text)):
+            apart = not box.overlaps(noted.texts[text].get_extents())
+            assert apart, f"the legend lies on {text.get_text()!r}"
 
 
 def test_every_word_stands_out_and_the_paper_is_white(drawn):
-    figure, texts = drawn
-    shown = [(text, text.get_window_extent()) for text in texts]
-    for text in texts:
+    figure, noted = drawn
+    for text in noted.texts:
         text.set_alpha(0)
     figure.canvas.draw()
     paper = np.asarray(figure.canvas.buffer_rgba())
     assert (paper[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()
-    height, width = paper.shape[:2]
-    for text, box in shown:
-        left, right = np.clip([int(box.x0), int(box.x1) + 1], 0, width)
-        top, bottom = np.clip([height - int(box.y1) - 1, height - int(box.y0)], 0, height)
-        behind = paper[top:bottom, left:right, :3].reshape(-1, 3)
+    for text in noted.texts:
         patch = text.get_bbox_patch()
-        ground = np.median(behind, axis=0) / 255 if len(behind) else (1, 1, 1)
-        ground = patch.get_facecolor()[:3] if patch else tuple(ground)
+        ground = patch.get_facecolor() if patch else behind(text, paper)
         assert contrast(text.get_color(), ground) >= LEAST_CONTRAST, text.get_text()
+
+
+def behind(text: Text, paper: np.ndarray) -> np.ndarray:
+    """Return the colour, RGB from 0 to 1, on which a text stands; white beside the figure."""
+    height, width = paper.shape[:2]
+    box = text.get_window_extent()
+    left, right = np.clip([int(box.x0), int(box.x1) + 1], 0, width)
+    top, bottom = np.clip([height - int(box.y1) - 1, height - int(box.y0)], 0, height)
+    pixels = paper[top:bottom, left:right, :3].reshape(-1, 3)
+    return np.median(pixels, axis=0) / 255 if len(pixels) else np.ones(3)

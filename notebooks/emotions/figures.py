@@ -118,6 +118,12 @@ def description(figure: Figure) -> str:
     return ". ".join(dict.fromkeys(part for part in parts if part))
 
 
+def _legend_above(axes: Axes) -> None:
+    """Put the legend between title and axes, where it covers nothing."""
+    names = axes.get_legend_handles_labels()[1]
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(names))
+
+
 def class_counts(counts: pd.DataFrame, title: str) -> Figure:
     """Bars of the number of images per class; `counts` has a row per class, a column per split."""
     figure, axes = plt.subplots(figsize=(9, 0.45 * len(counts) + 2))
@@ -139,8 +145,9 @@ def class_counts(counts: pd.DataFrame, title: str) -> Figure:
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.grid(axis="y", visible=False)
-    axes.set(title=title, xlabel="images", ylabel="emotion")
-    figure.legend(loc="outside lower right", ncols=2)
+    axes.set(xlabel="images", ylabel="emotion")
+    _legend_above(axes)
+    figure.suptitle(title)
     return figure
 
 
@@ -265,10 +272,11 @@ def comparison(accuracies: Mapping[str, float], title: str, chance: float | None
     axis.bar_label(bars, fmt="{:.1%}", padding=3)
     if chance is not None:
         axis.axvline(chance, color=ACCENT, linestyle="--", label="always the largest class")
-        figure.legend(loc="outside lower right")
+        _legend_above(axis)
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
-    axis.set(title=title, xlabel="accuracy (share of images)", xlim=(0, 1))
+    axis.set(xlabel="accuracy (share of images)", xlim=(0, 1))
+    figure.suptitle(title)
     return figure
 
 
@@ -344,10 +352,11 @@ def architecture(backbone: keras.Model, head: keras.Model, layer: str, title: st
         shape = f"{side}x{side}x{channels}" if side > 1 else f"{channels}"
         axis.text(place + width / 2, -height / 2 - 0.35, shape, ha="center", fontsize=9)
         place += width + 0.75
-    axis.set(xlim=(-0.3, place), ylim=(-3.2, 3.2), title=title)
+    axis.set(xlim=(-0.3, place), ylim=(-3.2, 3.2))
     axis.set_axis_off()
+    figure.suptitle(title)
     kinds = [Patch(color=FROZEN, label="frozen"), Patch(color=ACCENT, label="learns")]
-    figure.legend(handles=kinds, loc="outside lower left", ncols=2)
+    axis.legend(handles=kinds, loc="lower right", ncols=2)
     return figure
 
 
@@ -438,7 +447,9 @@ def ladder(rungs: pd.DataFrame, title: str) -> Figure:
         part = rungs[rungs["weights"] == kind]
         places = [changes.index(change) + number * height for change in part["change"]]
         values = 100 * part["accuracy_validation"].to_numpy()
-        axis.barh(places, values, height * 0.9, color=colour, label=kind.split(" (")[0])
+        axis.barh(
+            places, values, height * 0.9, color=colour, label=f"weights: {kind.split(' (')[0]}"
+        )
         for place, value, minutes in zip(places, values, part["minutes"], strict=True):
             text = f"{value:.1f} %" + (f", {minutes:.0f} min" if minutes == minutes else "")
             axis.text(value + 0.5, place, text, va="center", fontsize=9)
@@ -446,8 +457,8 @@ def ladder(rungs: pd.DataFrame, title: str) -> Figure:
     axis.invert_yaxis()
     axis.set_xlim(0, 100)
     axis.set_xlabel("validation accuracy (%)")
-    axis.set_title(title)
-    figure.legend(title="weights", loc="outside lower right", ncols=len(kinds))
+    _legend_above(axis)
+    figure.suptitle(title)
     return figure
 
 
