@@ -13,7 +13,15 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 import pytest
-from emotions import copies, course_setup, earlier_runs, photos, training, widgets
+from emotions import (
+    copies,
+    course_setup,
+    earlier_runs,
+    photos,
+    preprocessing,
+    training,
+    widgets,
+)
 from emotions.dataset import FaceData, ImageSet
 from emotions.drawn_faces import EXPRESSIONS, draw_face
 from emotions.inference import Classifier
@@ -155,6 +163,8 @@ def test_each_explorer_says_something_before_there_is_anything_to_show(faces):
         (widgets.image_browser(none, empty, ""), "no images yet"),
         (widgets.confusion_explorer(faces, None, ""), "Nothing is predicted yet"),
         (widgets.grid_explorer(empty, [], ""), "run the search"),
+        (widgets.feature_map_explorer(None, faces, None, ""), "no network"),
+        (widgets.input_explorer(None, faces, {}, ""), "no network"),
     ):
         assert words in widget.picture.tooltip
         assert shown(widget)
@@ -179,10 +189,8 @@ def test_action_units_move_the_face():
 
 
 def test_every_control_has_a_label(faces, tiny_classifier):
-    data = FaceData(faces, faces, "drawn", "drawn faces", "x", ())
-    problems = copies.find_problems(data)
     made = [
-        widgets.image_browser(faces, problems[problems["split"] == "train"], ""),
+        widgets.image_browser(faces, problems_of(faces), ""),
         widgets.confusion_explorer(faces, np.eye(7)[faces.labels], ""),
         widgets.ActionUnitSliders(),
         widgets.PhotoTaker(tiny_classifier),
@@ -193,30 +201,47 @@ def test_every_control_has_a_label(faces, tiny_classifier):
     assert [control for control in controls if not control.description] == []
 
 
+def problems_of(images: ImageSet) -> pd.DataFrame:
+    """Return the problems of one split alone."""
+    data = FaceData(images, images, "drawn", "drawn faces", "x", ())
+    return copies.find_problems(data).iloc[: len(images)]
+
+
 def inside(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
     """Return a widget and all that it holds."""
     return [widget, *(each for child in getattr(widget, "children", ()) for each in inside(child))]
 
 
-@pytest.mark.parametrize("name", ["browser", "confusion", "units"])
-def test_an_answer_comes_at_once(faces, name):
+@pytest.mark.parametrize("name", ["browser", "confusion", "units", "maps", "input"])
+def test_an_answer_comes_at_once(faces, network, name):
     """0.3 s on the sample with a quiet machine; CPU time, because here other things run."""
-    data = FaceData(faces, faces, "drawn", "drawn faces", "x", ())
-    problems = copies.find_problems(data).iloc[: len(faces)]
-    widget, move = {
-        "browser": lambda: (widgets.image_browser(faces, problems, ""), ("emotion", CLASSES[3])),
+    widget, moves = {
+        "browser": lambda: (
+            widgets.image_browser(faces, problems_of(faces), ""),
+            [("emotion", CLASSES[3]), ("page", 1)],
+        ),
         "confusion": lambda: (
             widgets.confusion_explorer(faces, np.eye(7)[faces.labels], ""),
-            ("predicted", CLASSES[0]),
+            [("predicted", CLASSES[0])],
         ),
-        "units": lambda: (widgets.ActionUnitSliders(), ("unit_4", 0.5)),
+        "units": lambda: (widgets.ActionUnitSliders(), [("unit_4", 0.5)]),
+        "maps": lambda: (
+            widgets.feature_map_explorer(network, faces, preprocessing.VGGFACE_MEAN, ""),
+            [("channel", 3), ("layer", "conv1_2"), ("face", 5)],
+        ),
+        "input": lambda: (
+            widgets.input_explorer(
+                network, faces, {"vggface": preprocessing.VGGFACE_MEAN, "zero_one": None}, ""
+            ),
+            [("preparation", "zero_one"), ("face", 5), ("size", 96)],
+        ),
     }[name]()
-    control, value = move
-    started = time.process_time()
-    widget.controls[control].value = value
-    seconds = time.process_time() - started
-    print(f"{name}: {seconds:.3f} s")
-    assert seconds < 0.6
+    for control, value in moves:
+        started = time.process_time()
+        widget.controls[control].value = value
+        seconds = time.process_time() - started
+        print(f"{name}, {control} {value}: {seconds:.3f} s")
+        assert seconds < 0.9
 
 
 @pytest.fixture(scope="module")
@@ -286,6 +311,64 @@ def test_what_learns_moves_and_what_is_frozen_does_not(to_train):
     assert len(table) == 9 and list(table.index[-2:]) == ["fc-256", "fc-7"]  # conv1_1 to conv3_3
     assert table.loc["fc-7", "change"] == pytest.approx(0.5) and table["learns"].sum() == 2
     assert (table["change"].drop("fc-7") == 0).all()
+
+
+@pytest.fixture(scope="module")
+def network(tiny_course):
+    """Return a backbone with the stand-in's weights."""
+    return course_setup.open_backbone(tiny_course(weights="hed", precision="float32"))[0]
+
+
+def test_the_feature_map_explorer_goes_by_layer_and_channel(faces, network, monkeypatch):
+    explorer = widgets.feature_map_explorer(network, faces, preprocessing.VGGFACE_MEAN, "drawn")
+    seen = [shown(explorer)]
+    for name, value in (("channel", 200), ("layer", "conv1_1"), ("face", 3), ("layer", "pool5")):
+        explorer.controls[name].value = value
+        assert shown(explorer) not in seen, (name, value)
+        seen.append(shown(explorer))
+    assert explorer.controls["channel"].max == 511
+    assert explorer.controls["channel"].value == 63  # conv1_1 has 64
+    assert "pool5 sees a face" in explorer.picture.tooltip
+    assert "channel 63: number" in explorer.picture.tooltip
+
+
+def test_maps_are_those_of_the_model_and_computed_once(faces, network, monkeypatch):
+    from emotions.responses import Responses
+
+    responses = Responses(network.model, faces.images)
+    mean = preprocessing.VGGFACE_MEAN
+    maps = responses.maps(5, 48, mean)
+    batch = preprocessing.network_input((48, 48, 1), 48, mean)(faces.images[5:6].astype("float32"))
+    np.testing.assert_allclose(
+        responses.network_input(5, 48, mean), np.asarray(batch)[0], atol=1e-4
+    )
+    last = np.asarray(network.model(batch))[0]
+    np.testing.assert_allclose(maps["pool5"], last, rtol=1e-3, atol=1e-3 * last.max())
+    monkeypatch.setattr(responses, "layers", {})  # computing again would find no layer
+    assert responses.maps(5, 48, mean) is maps
+
+
+def test_the_input_explorer_shows_what_the_network_gets_and_how_far_answers_move(faces, network):
+    from emotions.responses import Responses
+
+    means = {
+        name: preprocessing.channel_mean(name, faces.images)
+        for name in ("vggface", "training", "zero_one")
+    }
+    explorer = widgets.input_explorer(network, faces, means, "drawn")
+    seen = [shown(explorer)]
+    for name, value in (("preparation", "zero_one"), ("size", 96), ("face", 2)):
+        explorer.controls[name].value = value
+        assert shown(explorer) not in seen, (name, value)
+        seen.append(shown(explorer))
+    assert "zero_one, 96 pixels" in explorer.picture.tooltip
+    responses, start = Responses(network.model, faces.images), (48, means["vggface"])
+    layers = ("conv1_1", "pool5")
+    assert (responses.change(0, start, start, layers) == 0).all()
+    seeds = responses.change(0, start, (48, means["zero_one"]), layers)
+    larger = responses.change(0, start, (96, means["vggface"]), layers)
+    assert seeds["conv1_1"] > 0.8  # [0, 1] is nearly no input at all
+    assert 0 < larger["conv1_1"] < seeds["conv1_1"] and 0 < larger["pool5"] < 1
 
 
 def history(*accuracies: float) -> pd.DataFrame:

@@ -59,6 +59,11 @@ def _corner(number: int, columns: int, gap: float) -> tuple[float, float]:
     return column * 1.08, row * (1 + gap)
 
 
+def _flat(image: np.ndarray) -> np.ndarray:
+    """Return an image of one channel without the axis for it."""
+    return image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
+
+
 def tiles(
     axis: Axes,
     images: Sequence[np.ndarray],
@@ -80,7 +85,7 @@ def tiles(
     for number, (image, caption) in enumerate(zip(images, captions, strict=True)):
         left, top = _corner(number, columns, gap)
         extent = (left, left + 1, top + 1, top)
-        axis.imshow(np.squeeze(image), vmin=low, vmax=high, extent=extent, interpolation="nearest")
+        axis.imshow(_flat(image), vmin=low, vmax=high, extent=extent, interpolation="nearest")
         axis.text(left + 0.5, top - 0.03, caption, ha="center", va="bottom", fontsize=9)
     rows = max(1, -(-len(images) // columns))
     axis.set(xlim=(-0.05, columns * 1.08), ylim=(rows * (1 + gap) - gap + 0.05, -gap))
@@ -153,4 +158,88 @@ def runs(chosen: Mapping[str, pd.Series], title: str, measure: str) -> Figure:
     unit = "share of images" if "accuracy" in measure else "nats"
     axis.set(title=title, xlabel="epoch", ylabel=f"{measure} ({unit})")
     axis.legend(loc="upper left", bbox_to_anchor=(0, -0.16), fontsize=9, frameon=False)
+    return figure
+
+
+def feature_maps(face: np.ndarray, maps: np.ndarray, channel: int, title: str) -> Figure:
+    """Return a face, one channel of a layer's maps for it, and the 16 most active channels.
+
+    Parameters
+    ----------
+    face
+        (height, width) or with channels, grey levels 0 to 255.
+    maps
+        (rows, columns, channels).
+    channel
+        The one to show large.
+    title
+        Of the figure.
+    """
+    activity = maps.mean(axis=(0, 1))
+    order = np.argsort(-activity, kind="stable")
+    place = int(np.flatnonzero(order == channel)[0]) + 1
+    rows, columns, channels = maps.shape
+    # places by hand: to find them costs more time than all the rest
+    figure = plt.figure(figsize=(12, 4.4), layout="none")
+    left, middle, bar, right = (
+        figure.add_axes(place)
+        for place in (
+            (0.0, 0.05, 0.29, 0.76),
+            (0.31, 0.05, 0.29, 0.76),
+            (0.605, 0.1, 0.012, 0.66),
+            (0.70, 0.02, 0.3, 0.79),
+        )
+    )
+    left.imshow(_flat(face), vmin=0, vmax=255, interpolation="nearest")
+    left.set_axis_off()
+    left.set_title("the face", fontsize=11)
+    shown = middle.imshow(maps[..., channel], interpolation="nearest", vmin=0)
+    middle.set_axis_off()
+    middle.set_title(f"channel {channel}: number {place} of {channels} by activity", fontsize=11)
+    figure.colorbar(shown, cax=bar, label="activation (no unit)")
+    most = order[:16]
+    captions = [str(number) for number in most]
+    tiles(right, [maps[..., number] for number in most], captions, 4, 0.22, None)
+    right.set_title("the 16 most active, each on its own scale", fontsize=11)
+    figure.suptitle(f"{title}: {channels} maps of {rows}x{columns}")
+    return figure
+
+
+def prepared(seen: np.ndarray, change: pd.Series, title: str, against: str) -> Figure:
+    """Return the three channels that a network gets, and how far its answers moved.
+
+    Parameters
+    ----------
+    seen
+        (size, size, 3), BGR, as the network gets it.
+    change
+        Per layer, 0 for not at all; from `responses.Responses.change`.
+    title
+        Of the figure.
+    against
+        What the change is measured from.
+    """
+    figure = plt.figure(figsize=(12, 3.6), layout="none")  # as in `feature_maps`
+    left, bar, right = (
+        figure.add_axes(place)
+        for place in ((0.0, 0.0, 0.55, 0.8), (0.56, 0.15, 0.01, 0.5), (0.69, 0.17, 0.31, 0.6))
+    )
+    digits = 2 if np.ptp(seen) < 2 else 0
+    captions = [
+        f"{name}: {seen[..., k].min():.{digits}f} to {seen[..., k].max():.{digits}f}"
+        for k, name in enumerate(("blue", "green", "red"))
+    ]
+    channels = [seen[..., k] for k in range(3)]
+    tiles(left, channels, captions, 3, 0.12, (-130, 165))
+    left.set_title("what the network gets, all on one scale", fontsize=11)
+    scale = plt.cm.ScalarMappable(plt.Normalize(-130, 165), "gray")
+    figure.colorbar(scale, cax=bar, label="after subtraction")
+    bars = right.barh(list(change.index), 100 * change, color=ACCENT)
+    right.bar_label(bars, fmt="%.0f %%", padding=3, fontsize=10)
+    right.invert_yaxis()
+    right.set_xlim(0, max(110, 125 * change.max()))
+    right.grid(axis="y", visible=False)
+    right.set_title(against, fontsize=11)
+    right.set(xlabel="change of the channels' mean activation (%)")
+    figure.suptitle(title)
     return figure

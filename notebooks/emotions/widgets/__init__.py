@@ -8,7 +8,7 @@ from emotions.widgets.browsers import confusion_explorer, grid_explorer, image_b
 from emotions.widgets.explorer import Explorer, as_png
 from emotions.widgets.faces import ActionUnitSliders
 from emotions.widgets.live import LiveCurve, LiveTraining, compare_runs
-from emotions.widgets.network import feature_map_explorer
+from emotions.widgets.network import feature_map_explorer, input_explorer
 from emotions.widgets.photo import PhotoTaker, Webcam
 from emotions.widgets.pickers import HyperparameterPicker, SearchPicker, describe
 
@@ -28,4 +28,5 @@ __all__ = [
     "feature_map_explorer",
     "grid_explorer",
     "image_browser",
+    "input_explorer",
 ]
