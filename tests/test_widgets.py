@@ -151,9 +151,9 @@ def test_the_browser_marks_copies_and_conflicts_differently(faces):
     browser.controls["show"].value = "conflicting label"
     browser.controls["emotion"].value = CLASSES[1]
     assert shown(browser) != before
-    assert "conflicting label: page 1 of 1" in browser.picture.tooltip
+    assert "conflicting label: page 1 of 1" in browser.words
     browser.controls["show"].value = "single grey"
-    assert "no image with single grey" in browser.picture.tooltip
+    assert "no image with single grey" in browser.words
 
 
 def test_each_explorer_says_something_before_there_is_anything_to_show(faces):
@@ -166,7 +166,7 @@ def test_each_explorer_says_something_before_there_is_anything_to_show(faces):
         (widgets.feature_map_explorer(None, faces, None, ""), "no network"),
         (widgets.input_explorer(None, faces, {}, ""), "no network"),
     ):
-        assert words in widget.picture.tooltip
+        assert words in widget.words
         assert shown(widget)
 
 
@@ -178,14 +178,14 @@ def test_the_confusion_explorer_turns_pages(faces):
     explorer.controls["true"].value = CLASSES[true]
     explorer.controls["predicted"].value = CLASSES[guess[0]]
     cell = ((faces.labels == true) & (guess == guess[0])).sum()
-    assert f"{cell} faces, page 1 of {cell}" in explorer.picture.tooltip
+    assert f"{cell} faces, page 1 of {cell}" in explorer.words
 
 
 def test_action_units_move_the_face():
     sliders = widgets.ActionUnitSliders()
     before = shown(sliders)
     sliders.controls["unit_4"].value = 1.0
-    assert shown(sliders) != before and "AU4" in sliders.picture.tooltip
+    assert shown(sliders) != before and "AU4" in sliders.words
 
 
 def test_every_control_has_a_label(faces, tiny_classifier):
@@ -265,7 +265,7 @@ def test_a_training_with_widgets_gives_the_same_digits_as_one_without(to_train):
     pd.testing.assert_frame_equal(run.history, plain.history)
     assert not run.stopped and live.button.disabled and live.button.description == "Trained"
     assert f"Kept: epoch {run.best_epoch}" in live.message.value
-    assert shown(live) != before and "Epoch 3 of 3" in live.picture.tooltip
+    assert shown(live) != before and "Epoch 3 of 3" in live.words
 
 
 @pytest.mark.parametrize("how", ["button", "toolbar"])
@@ -328,8 +328,8 @@ def test_the_feature_map_explorer_goes_by_layer_and_channel(faces, network, monk
         seen.append(shown(explorer))
     assert explorer.controls["channel"].max == 511
     assert explorer.controls["channel"].value == 63  # conv1_1 has 64
-    assert "pool5 sees a face" in explorer.picture.tooltip
-    assert "channel 63: number" in explorer.picture.tooltip
+    assert "pool5 sees a face" in explorer.words
+    assert "channel 63: number" in explorer.words
 
 
 def test_maps_are_those_of_the_model_and_computed_once(faces, network, monkeypatch):
@@ -361,7 +361,7 @@ def test_the_input_explorer_shows_what_the_network_gets_and_how_far_answers_move
         explorer.controls[name].value = value
         assert shown(explorer) not in seen, (name, value)
         seen.append(shown(explorer))
-    assert "zero_one, 96 pixels" in explorer.picture.tooltip
+    assert "zero_one, 96 pixels" in explorer.words
     responses, start = Responses(network.model, faces.images), (48, means["vggface"])
     layers = ("conv1_1", "pool5")
     assert (responses.change(0, start, start, layers) == 0).all()
@@ -380,10 +380,10 @@ def history(*accuracies: float) -> pd.DataFrame:
 def test_earlier_runs_are_named_by_what_differs_and_drawn_together(tiny_course, tmp_path):
     settings = tiny_course().settings.changed(data=tmp_path / "data", output=tmp_path / "output")
     assert earlier_runs.read(settings, "sample") == {}
-    assert "No run is kept yet" in widgets.compare_runs({}, "").picture.tooltip
+    assert "No run is kept yet" in widgets.compare_runs({}, "").words
     earlier_runs.keep(settings, "sample", "hed", history(0.2, 0.3))
     one = widgets.compare_runs(earlier_runs.read(settings, "sample"), "data: drawn")
-    assert "Train again" in one.picture.tooltip
+    assert "Train again" in one.words
     other = settings.changed(learning_rate=0.01)
     time.sleep(0.02)
     earlier_runs.keep(other, "sample", "hed", history(0.4))
@@ -400,9 +400,9 @@ def test_earlier_runs_are_named_by_what_differs_and_drawn_together(tiny_course, 
     explorer = widgets.compare_runs(curves, "data: drawn")
     before = shown(explorer)
     explorer.controls["runs"].value = tuple(curves)[:2]
-    assert shown(explorer) != before and "2 of 3 runs" in explorer.picture.tooltip
+    assert shown(explorer) != before and "2 of 3 runs" in explorer.words
     explorer.controls["runs"].value = ()
-    assert "Choose at least one run" in explorer.picture.tooltip
+    assert "Choose at least one run" in explorer.words
 
 
 @pytest.mark.parametrize("content", ["{", "[]", json.dumps({"made_with": {}, "history": {}})])

@@ -47,19 +47,20 @@ class Shown:
     """A picture that follows its controls, and stays as a picture where no kernel runs."""
 
     def __init__(self) -> None:
+        self.words = ""  # not the image's tooltip: with one ipywidgets 8 fails to show an image
         self.picture = ipywidgets.Image(format="png")
         self.picture.layout = ipywidgets.Layout(max_width="100%", align_self="flex-start")
         self.widget = ipywidgets.VBox([self.picture])
 
     def show(self, figure: Figure) -> None:
         """Put a figure, and in words what it shows, in the place of the one before."""
-        self.picture.tooltip = " ".join(figures.description(figure).split())
+        self.words = " ".join(figures.description(figure).split())
         self.picture.value = as_png(figure)
 
     def _repr_mimebundle_(self, **keywords: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         live = self.widget._repr_mimebundle_(**keywords)
         static = base64.b64encode(self.picture.value).decode()
-        return {**live, "image/png": static}, {"image/png": {"alt": self.picture.tooltip}}
+        return {**live, "image/png": static}, {"image/png": {"alt": self.words}}
 
 
 class Explorer(Shown):
