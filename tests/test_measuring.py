@@ -10,6 +10,7 @@ from emotions import classifier as surgery
 from emotions import (
     compact,
     course_setup,
+    inference,
     ladder,
     looking_inside,
     measuring,
@@ -197,6 +198,22 @@ def test_grad_cam_finds_the_place_that_decides():
     picture[0, 0, 0] = 3
     heat = looking_inside.activation_maps(model, "maps", picture)
     assert heat.shape == (1, 8, 8) and heat[0].argmax() == 0 and heat[0, 4:, 4:].max() == 0
+
+
+def test_grad_cam_of_the_shipped_classifier_and_of_a_head_on_two_layers():
+    """The first is put together from another model; in the second a path leads past the layer."""
+    faces = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
+    shipped = inference.load_shipped()
+    layer = shipped.details["layer"].split("+")[-1]
+    heat = looking_inside.activation_maps(shipped.model, layer, faces)
+    assert heat.shape[0] == 2 and np.isfinite(heat).all() and heat.max() == 1
+
+    images = keras.Input((48, 48, 1))
+    early = keras.layers.MaxPooling2D(4, name="early")(images)
+    late = keras.layers.Conv2D(3, 4, 4, name="late")(early)
+    both = keras.layers.Concatenate()([keras.layers.Flatten()(each) for each in (early, late)])
+    model = keras.Model(images, keras.layers.Dense(2, activation="softmax")(both))
+    assert looking_inside.activation_maps(model, "late", faces).shape == (2, 3, 3)
 
 
 def test_photos(trained, tmp_path):

@@ -39,13 +39,14 @@ def activation_maps(
     The slope is found by Keras' backend in use (TensorFlow, JAX or PyTorch).
     """
     maps, after = _cut(model, layer)
-    values = maps(np.asarray(images, np.float32))
+    images = keras.ops.convert_to_tensor(np.asarray(images, np.float32))
+    values = maps(images)
     if targets is None:
-        targets = keras.ops.convert_to_numpy(after(values)).argmax(axis=1)
+        targets = keras.ops.convert_to_numpy(after([images, values])).argmax(axis=1)
     chosen = keras.ops.one_hot(np.asarray(targets), after.output.shape[-1], dtype="float32")
 
     def score(x):  # noqa: ANN001, ANN202
-        return keras.ops.sum(keras.ops.log(after(x) + 1e-7) * chosen)
+        return keras.ops.sum(keras.ops.log(after([images, x]) + 1e-7) * chosen)
 
     slopes = np.asarray(keras.ops.convert_to_numpy(_gradient(score, values)), np.float32)
     values = np.asarray(keras.ops.convert_to_numpy(values), np.float32)
@@ -54,13 +55,15 @@ def activation_maps(
 
 
 def _cut(model: keras.Model, layer: str) -> tuple[keras.Model, keras.Model]:
-    """Cut a model in two behind a layer."""
-    maps = keras.Model(model.input, model.get_layer(layer).output)
-    names = [each.name for each in model.layers]
-    x = start = keras.Input(model.get_layer(layer).output.shape[1:])
-    for name in names[names.index(layer) + 1 :]:
-        x = model.get_layer(name)(x)
-    return maps, keras.Model(start, x)
+    """Cut a model in two behind a layer; the second half gets the images too.
+
+    It needs them where the head reads an earlier layer as well. The layers of a model that was put
+    together from another one know both, so the cut is made in a copy, which has only its own.
+    """
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    maps = copy.get_layer(layer).output
+    return keras.Model(copy.input, maps), keras.Model([copy.input, maps], copy.output)
 
 
 def _gradient(function, x):  # noqa: ANN001, ANN202
