@@ -1,11 +1,12 @@
-"""Registers the course's nbconvert settings in an environment.
+"""Registers the course's nbconvert settings in an environment, for JupyterLab's export too.
 
     python setup/configure_jupyter.py            (the environment of this Python)
     python setup/configure_jupyter.py .venv
 
 nbconvert reads `etc/jupyter/` of the environment it is installed in, and nothing from the working
-directory, so that a downloaded folder cannot run code. Afterwards a plain `jupyter nbconvert` uses
-notebooks/jupyter_nbconvert_config.py from every folder. Needs nothing but the standard library.
+directory, so that a downloaded folder cannot run code. Afterwards a plain `jupyter nbconvert`, and
+JupyterLab's *Save and Export Notebook As*, use notebooks/jupyter_nbconvert_config.py from every
+folder. Needs nothing but the standard library.
 """
 
 import sys
@@ -13,29 +14,31 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "jupyter_nbconvert_config.py"
+SERVER = "jupyter_server_config.py"
 
 
 def configure(environment: Path, notebooks: Path = ROOT / "notebooks") -> Path:
-    """Make nbconvert in `environment` load the settings in the folder `notebooks`.
+    """Make nbconvert and JupyterLab in `environment` load the settings in the folder `notebooks`.
 
     Returns
     -------
-    The file that was written.
+    The file that was written for nbconvert; the server's lies beside it.
 
     Raises
     ------
     OSError
         If the environment cannot be written to.
     """
-    file = environment / "etc" / "jupyter" / NAME
-    file.parent.mkdir(parents=True, exist_ok=True)
+    folder = environment / "etc" / "jupyter"
+    folder.mkdir(parents=True, exist_ok=True)
     text = (
         "# Written by setup/configure_jupyter.py of the emotions course.\n"
         "c = get_config()  # noqa: F821\n"
         f"load_subconfig({NAME!r}, path={str(notebooks)!r})  # noqa: F821\n"
     )
-    file.write_text(text, encoding="utf-8")
-    return file
+    for name in (NAME, SERVER):
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder / NAME
 
 
 if __name__ == "__main__":
