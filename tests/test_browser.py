@@ -440,6 +440,7 @@ def test_the_report_names_what_was_picked(lab):
     [
         ("01_data_exploration", ["a01b8bd0", "d6e9ed8f"]),
         ("04_training", ["bfad5a9d", "fad932b4", "compare-runs"]),
+        ("08_your_photo", ["take-a-photo"]),
         ("report", []),
     ],
 )
@@ -460,7 +461,7 @@ def test_a_page_needs_no_network_and_has_no_hole(lab, name, widgets):
     assert all(url.startswith(("file:", "data:")) for url in wanted), wanted
     said = page.locator("body").inner_text()
     assert not re.search(r"(VBox|GridBox|Button|Dropdown)\(|Loading widget|Error displaying", said)
-    assert page.locator("img").count() >= 3
+    assert page.locator("img").count() >= 2  # notebook 8 has two
     assert page.evaluate("() => [...document.images].every(image => image.naturalWidth > 9)")
     for cell in widgets:
         output = page.locator(f"[id='cell-id={cell}'] .jp-OutputArea-output").locator("img, table")
