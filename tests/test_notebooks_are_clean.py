@@ -1,5 +1,6 @@
 """The notebooks as they lie in the repository: no outputs, no traces of a run, short cells."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -58,3 +59,12 @@ def test_code_cells_are_short(file: Path):
     cells = code_cells(file)
     assert cells
     assert [cell.source for cell in cells if len(cell.source.splitlines()) > MOST_LINES] == []
+
+
+@for_each_notebook
+def test_no_cell_needs_a_shell(file: Path):
+    """Shell commands and magics differ between systems; Python runs the same on Windows."""
+    cells = code_cells(file)
+    assert [x.source for x in cells if re.search(r"^\s*[!%]", x.source, re.MULTILINE)] == []
+    plain = re.compile(r"['\"](?:/(?:tmp|home|usr)/|[A-Z]:\\)")
+    assert [x.source for x in cells if plain.search(x.source)] == []
