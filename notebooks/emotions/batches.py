@@ -10,14 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from emotions.augmentation import Augmentation, mixup
-from emotions.files import give_pages_back
+from emotions.files import read_rows
 
 Item = TypeVar("Item")
 
 LARGE = 1 << 30  # bytes of the inputs from which on they are shuffled for reading from a disk
 BLOCK, WINDOW = 1 << 20, 1 << 28  # bytes that are then read together, and mixed with each other
-RESIDENT = 1 << 28  # bytes of a file that reading may leave in this process' memory
-AROUND = 1 << 16  # bytes that Linux maps around a single byte that is read
 _END = object()
 
 
@@ -48,12 +46,12 @@ class Changes:
         self, inputs: np.ndarray, rows: np.ndarray, targets: np.ndarray, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the changed inputs of some rows, float32, and their targets."""
-        batch = inputs[rows]
+        batch = read_rows(inputs, rows)
         if self.images is not None:
             batch = self.images(batch, random)
         if self.mirrored is not None:
             swapped = random.random(len(rows)) < 0.5
-            batch[swapped] = self.mirrored[rows[swapped]]
+            batch[swapped] = read_rows(self.mirrored, rows[swapped])
         batch = batch.astype(np.float32)
         return mixup(batch, targets, self.mixup, random) if self.mixup else (batch, targets)
 
@@ -99,7 +97,6 @@ class Batches:
         self.change = change or Changes()
         self.one_hot = None if classes is None else np.eye(classes, dtype=np.float32)
         self.row_bytes = max(1, inputs.nbytes // max(1, len(inputs)))
-        self._read = 0
         if random_seed is None:
             self.rows = rows
         else:
@@ -120,11 +117,10 @@ class Batches:
         rows = np.sort(rows.reshape(count, -1), axis=1)  # neighbours are read together
         targets = self.labels[rows] if self.one_hot is None else self.one_hot[self.labels[rows]]
         if self.random_seed is None or not self.change.any:
-            inputs = self.inputs[rows].astype(np.float32)
+            inputs = read_rows(self.inputs, rows).astype(np.float32)
         else:
             batches = [self._changed(start + i, rows[i], targets[i]) for i in range(count)]
             inputs, targets = (np.stack(parts) for parts in zip(*batches, strict=True))
-        self._give_pages_back(rows.size)
         return inputs, targets
 
     def _changed(
@@ -132,14 +128,6 @@ class Batches:
     ) -> tuple[np.ndarray, np.ndarray]:
         random = np.random.default_rng([self.random_seed, self.epoch, number])
         return self.change(self.inputs, rows, targets, random)
-
-    def _give_pages_back(self, rows: int) -> None:
-        """Let go of a file's pages that were read, before they fill this process' memory."""
-        self._read += rows * max(self.row_bytes, AROUND)
-        if self._read > RESIDENT:
-            self._read = 0
-            for array in (self.inputs, self.change.mirrored):
-                give_pages_back(array)
 
 
 def shuffled(rows: np.ndarray, row_bytes: int, random: np.random.Generator) -> np.ndarray:
@@ -188,7 +176,7 @@ class SideBySide:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        parts = [(array, array[rows]) for array in self.arrays]
+        parts = [(array, read_rows(array, rows)) for array in self.arrays]
         flat = [part.reshape(*part.shape[: part.ndim - x.ndim + 1], -1) for x, part in parts]
         return np.concatenate(flat, axis=-1)
 

@@ -349,6 +349,43 @@ def give_pages_back(array: Any) -> None:
             part.madvise(mmap.MADV_DONTNEED)
 
 
+def read_rows(array: Any, rows: Any) -> np.ndarray:
+    """Return `array[rows]`; of a memory-mapped file without mapping its pages.
+
+    One touched byte of a map brings up to 2 MiB of the file into this process' memory (Linux maps
+    a whole large folio), so that a few thousand scattered rows would bring all of a file.
+
+    Parameters
+    ----------
+    array
+        Memory map of a whole file as `numpy.load` makes it, or anything that can be indexed.
+    rows
+        Row numbers, int of any shape; for other indices the array is asked itself.
+    """
+    file = _file_of(array) if isinstance(rows, np.ndarray) and rows.dtype.kind in "iu" else None
+    if file is None:
+        return array[rows]
+    found = np.empty((rows.size, *array.shape[1:]), array.dtype)
+    with open(file, "rb", buffering=0) as opened:
+        for place, row in enumerate(rows.ravel().tolist()):
+            opened.seek(array.offset + (row % len(array)) * array.strides[0])
+            if (
+                opened.readinto(found[place : place + 1].view(np.uint8).reshape(-1))
+                < array.strides[0]
+            ):
+                return array[rows]
+    return found.reshape(*rows.shape, *array.shape[1:])
+
+
+def _file_of(array: Any) -> Path | None:
+    """Return the file of a memory map that holds the whole array row after row, if there is one."""
+    whole = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap)
+    if not (whole and array.flags.c_contiguous and array.ndim > 1 and array.size):
+        return None
+    file = array.filename and Path(array.filename)
+    return file if file and file.is_file() else None
+
+
 def row_by_row(array: np.ndarray, at_once: int = 4096) -> Iterator[np.ndarray]:
     """Yield the rows of an array; of a memory-mapped one only `at_once` are in memory."""
     for start in range(0, len(array), at_once):
