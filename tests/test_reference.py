@@ -17,7 +17,7 @@ REFERENCE = ROOT / "output" / "fer2013"
 WITHOUT_FACES = {
     "Emotions_classifier_performance", "VGG-Face_CNN_architecture", "architecture", "baselines",
     "class_counts", "confusion_matrix", "filters", "grid_search", "layers", "mean_faces",
-    "preprocessing_effect", "train_and_test", "ladder", "reliability",
+    "minutes", "preprocessing_effect", "train_and_test", "ladder", "reliability",
 }  # fmt: skip
 
 
