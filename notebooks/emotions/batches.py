@@ -78,6 +78,9 @@ class Batches:
         How the batches are changed at random; needs a random seed.
     classes
         Makes the labels one-hot rows of this length.
+    share
+        Of every batch that is given out: number of the share, from 0, and how many there are. A
+        last batch with fewer rows than shares is left out.
     """
 
     def __init__(
@@ -91,8 +94,10 @@ class Batches:
         *,
         change: Changes | None = None,
         classes: int | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         self.inputs, self.labels, self.batch_size = inputs, labels, batch_size
+        self.share = share
         self.random_seed, self.epoch = random_seed, epoch
         self.change = change or Changes()
         self.one_hot = None if classes is None else np.eye(classes, dtype=np.float32)
@@ -102,6 +107,8 @@ class Batches:
         else:
             random = np.random.default_rng([random_seed, epoch])
             self.rows = shuffled(rows, self.row_bytes, random)
+        if 0 < len(self.rows) % batch_size < share[1]:
+            self.rows = self.rows[: self.full * batch_size]
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
@@ -114,7 +121,9 @@ class Batches:
     def stacked(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return `count` batches of one size from number `start` on, as arrays (count, rows, …)."""
         rows = self.rows[start * self.batch_size : (start + count) * self.batch_size]
+        number, shares = self.share
         rows = np.sort(rows.reshape(count, -1), axis=1)  # neighbours are read together
+        rows = rows[:, number::shares]
         targets = self.labels[rows] if self.one_hot is None else self.one_hot[self.labels[rows]]
         if self.random_seed is None or not self.change.any:
             inputs = read_rows(self.inputs, rows).astype(np.float32)
@@ -126,7 +135,8 @@ class Batches:
     def _changed(
         self, number: int, rows: np.ndarray, targets: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        random = np.random.default_rng([self.random_seed, self.epoch, number])
+        seeds = [self.random_seed, self.epoch, number]
+        random = np.random.default_rng(seeds if self.share[1] == 1 else [*seeds, self.share[0]])
         return self.change(self.inputs, rows, targets, random)
 
 

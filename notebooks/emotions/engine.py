@@ -1,11 +1,15 @@
 """What depends on the engine below Keras: TensorFlow's quick way, and a plain one for others."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emotions.batches import Batches
 from emotions.quiet_keras import keras
+
+if TYPE_CHECKING:
+    from emotions.data_parallel import Group
 
 
 def is_tensorflow() -> bool:
@@ -23,7 +27,11 @@ def adam() -> type[keras.optimizers.Optimizer]:
 
 
 def steps_of(
-    model: keras.Model, *, one_hot: bool = False, weights: Sequence[float] | None = None
+    model: keras.Model,
+    *,
+    one_hot: bool = False,
+    weights: Sequence[float] | None = None,
+    group: "Group | None" = None,
 ) -> "SingleSteps":
     """Return what trains and evaluates a compiled model, `steps.Steps` or `SingleSteps`.
 
@@ -35,11 +43,13 @@ def steps_of(
         Whether the targets are one-hot rows instead of labels.
     weights
         Of each class in the loss, float (classes,); None: all alike.
+    group
+        The processes that train together, on TensorFlow; None: this one alone.
     """
     if is_tensorflow():
         from emotions.steps import Steps
 
-        return Steps(model, one_hot=one_hot, weights=weights)
+        return Steps(model, one_hot=one_hot, weights=weights, group=group)
     return SingleSteps(model, weights)
 
 

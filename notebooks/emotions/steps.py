@@ -7,6 +7,7 @@ any size; meanwhile a thread makes the next stack.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from emotions.batches import Batches, ahead
 from emotions.quiet_keras import keras  # before tensorflow, whose first lines it keeps quiet
 
 import tensorflow as tf  # isort: skip
+
+if TYPE_CHECKING:
+    from emotions.data_parallel import Group
 
 STACK = 1 << 25  # bytes of the batches that are handed over in one call
 QUICK, SLOW = 0.1, 0.4  # seconds of a call: it takes more steps, or fewer, to stay between
@@ -31,12 +35,19 @@ class Steps:
         Whether the targets are one-hot rows instead of labels.
     weights
         Of each class in the loss, float (classes,); None: all alike.
+    group
+        The processes that train together; None: this one alone.
     """
 
     def __init__(
-        self, model: keras.Model, *, one_hot: bool = False, weights: Sequence[float] | None = None
+        self,
+        model: keras.Model,
+        *,
+        one_hot: bool = False,
+        weights: Sequence[float] | None = None,
+        group: "Group | None" = None,
     ) -> None:
-        self.model = model
+        self.model, self.group = model, group
         self.weights = None if weights is None else tf.constant(weights, tf.float32)
         self._steps = 1
         # Keras sums gradients over devices even if there is one, and TensorFlow keeps the graph of
@@ -85,8 +96,11 @@ class Steps:
             if stopped():
                 break
         # added up here, so that the sums do not depend on how the steps were grouped
-        totals = np.concatenate(parts).sum(axis=0, dtype=np.float64)
-        return dict(zip(NAMES, (totals / max(1, rows)).tolist(), strict=True))
+        totals = np.append(np.concatenate(parts).sum(axis=0, dtype=np.float64), rows)
+        if self.group is not None:
+            totals = self.group.total(totals)
+        *sums, rows = totals.tolist()
+        return {name: one / max(1, rows) for name, one in zip(NAMES, sums, strict=True)}
 
     def _stacks(self, batches: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield stacks of as many batches as a call should take; the smaller last one alone."""
@@ -126,9 +140,10 @@ class Steps:
             probabilities = self.model(inputs, training=True)
             loss = self._loss(inputs, targets, probabilities, training=True)
         variables = self.model.trainable_variables
-        self.model.optimizer.apply_gradients(
-            zip(tape.gradient(loss, variables), variables, strict=True)
-        )
+        gradients = tape.gradient(loss, variables)
+        if self.group is not None:
+            gradients = self.group.mean(gradients, tf.cast(tf.shape(inputs)[0], tf.float32))
+        self.model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return self._sums(loss, targets, probabilities)
 
     def _test_step(self, inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:

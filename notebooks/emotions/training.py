@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,9 @@ from emotions.files import as_json, replacing
 from emotions.preprocessing import channel_mean, network_input, split_off_validation
 from emotions.quiet_keras import keras
 from emotions.settings import Settings
+
+if TYPE_CHECKING:
+    from emotions.data_parallel import Group
 
 OnEpoch = Callable[[pd.DataFrame], None]
 
@@ -71,6 +75,8 @@ class Task:
         Image (n, height, width, channels), 0 to 255 -> probabilities; shares `model`'s layers.
     change
         How training batches are changed at random.
+    group
+        The processes that train together; None: this one alone.
     """
 
     settings: Settings
@@ -84,6 +90,12 @@ class Task:
     model: keras.Model
     whole: keras.Model
     change: Changes = Changes()
+    group: "Group | None" = None
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """Number of this process, from 0, and how many train together."""
+        return (0, 1) if self.group is None else (self.group.rank, self.group.size)
 
 
 @dataclass
@@ -177,6 +189,7 @@ def prepare(
     *,
     left_out: np.ndarray | None = None,
     progress: Callable[..., Iterable] | None = None,
+    group: "Group | None" = None,
 ) -> Task:
     """Compute or load the features, split, operate, compile.
 
@@ -192,6 +205,8 @@ def prepare(
         bool (n,): training images to leave out.
     progress
         Wraps an iterable, like tqdm.
+    group
+        The processes that train together, each of which calls this; None: this one alone.
     """
     training, validation = split_rows(data, settings, left_out)
     pooling = pooling_model(settings, backbone, policy)
@@ -214,7 +229,12 @@ def prepare(
         random_seed=settings.random_seed,
     )
     if settings.head_epochs and settings.trainable != "head":
-        head.set_weights(_trained_head(settings, data, backbone, policy, left_out, progress))
+        alone = head_alone(settings)
+        task = prepare(
+            alone, data, backbone, policy, left_out=left_out, progress=progress, group=group
+        )
+        train(task)
+        head.set_weights(task.model.get_weights())
     whole, model = _operate(settings, data, backbone, pooling, head, policy)
     surgery.freeze(backbone.model, settings.trainable)
     surgery.compile_classifier(
@@ -235,6 +255,7 @@ def prepare(
         model,
         whole,
         inputs.change,
+        group,
     )
 
 
@@ -247,27 +268,17 @@ def starts_from_images(settings: Settings) -> bool:
     return early or settings.augmentation not in ("none", "mirror")
 
 
-def _trained_head(
-    settings: Settings,
-    data: FaceData,
-    backbone: Backbone,
-    policy: str,
-    left_out: np.ndarray | None,
-    progress: Callable[..., Iterable] | None,
-) -> list[np.ndarray]:
-    """Return the weights of a head that learnt alone, on cached features of the frozen backbone.
+def head_alone(settings: Settings) -> Settings:
+    """Return the settings of the head that learns alone, on cached features, before the blocks do.
 
     A new head's first, wild updates would otherwise destroy what the blocks below it know.
     """
-    alone = settings.changed(
+    return settings.changed(
         trainable="head",
         head_epochs=0,
         epochs=settings.head_epochs,
         augmentation="none" if settings.augmentation == "none" else "mirror",
     )
-    task = prepare(alone, data, backbone, policy, left_out=left_out, progress=progress)
-    train(task)
-    return task.model.get_weights()
 
 
 @dataclass(frozen=True)
@@ -410,6 +421,8 @@ def train(
     keeper = Keeper(task, on_epoch, stop, checkpoint_every)
     keeper.resume()
     first = len(keeper.history)
+    if task.group is not None:
+        task.group.check_same(f"{_training_key(task)}{first:04x}")
     try:
         _fit(task, keeper, first)
     except KeyboardInterrupt:
@@ -422,8 +435,10 @@ def _fit(task: Task, keeper: "Keeper", first: int) -> None:
     settings = task.settings
     classes = len(task.classes) if settings.label_smoothing or settings.mixup else None
     weights = class_weights(task) if settings.class_weights else None
-    steps = steps_of(task.model, one_hot=classes is not None, weights=weights)
-    validation = Batches(task.inputs, task.labels, task.validation, 512, classes=classes)
+    steps = steps_of(task.model, one_hot=classes is not None, weights=weights, group=task.group)
+    number, shares = task.share
+    to_validate = task.validation[number::shares]
+    validation = Batches(task.inputs, task.labels, to_validate, 512, classes=classes)
     for epoch in range(first, settings.epochs):
         batches = Batches(
             task.inputs,
@@ -434,6 +449,7 @@ def _fit(task: Task, keeper: "Keeper", first: int) -> None:
             epoch,
             change=task.change,
             classes=classes,
+            share=task.share,
         )
         keeper.end_epoch(steps.train(batches, keeper.asked_to_stop) | steps.test(validation))
         if keeper.stopped:
@@ -514,7 +530,9 @@ class Keeper:
         return pd.DataFrame(self.history, index=index, columns=columns)
 
     def save(self) -> None:
-        """Write a checkpoint: whole, or not at all."""
+        """Write a checkpoint: whole, or not at all; the first of several processes does it."""
+        if self.task.share[0]:
+            return
         seconds = self.earlier_seconds + time.monotonic() - self.started
         state = {
             "history": self.history,
@@ -538,7 +556,8 @@ class Keeper:
     def finish(self) -> Run:
         """Put the best weights into the model and return the run."""
         self.task.model.set_weights(self.best_weights)
-        self.file.unlink(missing_ok=True)
+        if not self.task.share[0]:
+            self.file.unlink(missing_ok=True)
         history = self.table()
         best = int(history["val_accuracy"].idxmax()) if len(history) else 0
         seconds = self.earlier_seconds + time.monotonic() - self.started
