@@ -63,7 +63,7 @@ RUNGS = (
     Rung("larger", "larger input: 96 pixels", {"recipe": "frozen_plus", "image_size": 96}),
     Rung(
         "block5",
-        "48 pixels again: block 5 learns, rescaled, slower rate with warm-up",
+        "48 pixels again: block 5 learns, slowly",
         BLOCKS | {"trainable": "block5"},
     ),
     Rung(
