@@ -122,7 +122,7 @@ def test_trainings_in_one_process_leave_nothing(tmp_path, monkeypatch):
 
 def test_no_module_keeps_a_widget_that_a_second_run_would_find_closed():
     """`open_course` closes the widgets of an earlier run; a shared one would be among them."""
-    for path in (ROOT / "notebooks" / "emotions").glob("*.py"):
+    for path in (ROOT / "notebooks" / "emotions").rglob("*.py"):
         for line in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(line, ast.Assign) and isinstance(line.value, ast.Call):
                 assert not ast.unparse(line.value.func).startswith("ipywidgets."), (path, line)

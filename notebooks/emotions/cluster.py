@@ -92,8 +92,8 @@ def _hand_over_code(client: Client) -> None:
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / f"{PACKAGE.name}.zip"
         with zipfile.ZipFile(archive, "w") as content:
-            for file in sorted(PACKAGE.glob("*.py")):
-                content.write(file, f"{PACKAGE.name}/{file.name}")
+            for file in sorted(PACKAGE.rglob("*.py")):
+                content.write(file, file.relative_to(PACKAGE.parent))
         client.upload_file(str(archive))
 
 
