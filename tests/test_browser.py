@@ -227,7 +227,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright allows one at a time, and other files have theirs
 def page() -> Iterator[Page]:
     """Give a page of Debian's Chromium; skip without one, unless it is required to be there."""
     if not CHROMIUM.is_file():
@@ -253,7 +253,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(page: Page, home: Path, pictures: Path, tiny_faces: Path) -> Iterator[Lab]:
     """Start JupyterLab as `make lab` does, on the small drawn faces, and give it."""
     own = home.parent / "jupyter"
