@@ -1,12 +1,15 @@
-"""Notebook 0: the check of the environment, the map, and the way from notebook to notebook."""
+"""Notebook 0: Colab, the check of the environment, the map, the way through the notebooks."""
 
+import importlib.metadata
 import re
+import sys
+import types
 from pathlib import Path
 
 import nbformat
 import pytest
 from course import course_notebooks
-from emotions import environment
+from emotions import colab, environment
 from emotions.settings import ROOT, read_settings
 
 NOTEBOOKS = course_notebooks()
@@ -127,3 +130,83 @@ def test_no_notebook_calls_a_shell():
 def test_the_readme_links_every_notebook():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [n.name for n in NOTEBOOKS if f"(notebooks/{n.name})" not in readme] == []
+
+
+# Colab -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_colab(monkeypatch):
+    """Pretend to be on Colab; return what happens there: widgets allowed, commands run."""
+    happened = []
+    output = types.SimpleNamespace(enable_custom_widget_manager=lambda: happened.append("widgets"))
+    for name in ("google", "google.colab"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    sys.modules["google.colab"].output = output
+    ended = types.SimpleNamespace(returncode=0)
+    monkeypatch.setattr(
+        colab.subprocess, "run", lambda command, check: happened.append(command) or ended
+    )
+    return happened, ended
+
+
+def lacking(monkeypatch, **versions: str | None) -> None:
+    """Let packages have other versions than they have, or none."""
+    real = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name.replace("-", "_") not in versions:
+            return real(name)
+        if (found := versions[name.replace("-", "_")]) is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return found
+
+    monkeypatch.setattr(colab.importlib.metadata, "version", version)
+
+
+def test_colab_installs_what_is_missing_or_old_and_says_to_restart(on_colab, monkeypatch, capsys):
+    happened, _ = on_colab
+    lacking(monkeypatch, keras_vggface=None, keras="3.8.0", ruff=None)
+    colab.set_up()
+    assert happened[0] == "widgets"
+    assert happened[1][1:] == [
+        "-m", "pip", "install", "--quiet", "keras<4,>=3.15", "keras-vggface==0.6",
+    ]  # fmt: skip
+    assert "Restart session" in capsys.readouterr().out
+
+
+def test_colab_with_everything_installs_nothing(on_colab, capsys):
+    colab.set_up()
+    assert on_colab[0] == ["widgets"]
+    assert "all that the course needs" in capsys.readouterr().out
+
+
+def test_a_failed_installation_is_one_sentence(on_colab, monkeypatch):
+    lacking(monkeypatch, keras_vggface=None)
+    on_colab[1].returncode = 1
+    with pytest.raises(RuntimeError, match="run this cell again"):
+        colab.set_up()
+
+
+def test_elsewhere_nothing_happens(monkeypatch):
+    monkeypatch.delitem(sys.modules, "google.colab", raising=False)
+    monkeypatch.setattr(colab, "missing", pytest.fail)
+    colab.set_up()
+
+
+def first_cell() -> str:
+    cells = nbformat.read(NOTEBOOKS[0], as_version=4).cells
+    return next(cell.source for cell in cells if cell.cell_type == "code")
+
+
+def test_the_notebook_alone_says_what_it_needs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="on Colab do first what stands above"):
+        exec(first_cell(), {})
+
+
+def test_beside_the_unpacked_course_it_goes_there(tmp_path, monkeypatch):
+    (tmp_path / "course-main" / "notebooks" / "emotions").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    exec(first_cell(), {})
+    assert Path.cwd() == tmp_path / "course-main" / "notebooks"
