@@ -258,7 +258,7 @@ def lab(page: Page, home: Path, pictures: Path, tiny_faces: Path) -> Iterator[La
     """Start JupyterLab as `make lab` does, on the small drawn faces, and give it."""
     own = home.parent / "jupyter"
     for name, content in QUIET.items():
-        (own / "settings" / name).parent.mkdir(parents=True)
+        (own / "settings" / name).parent.mkdir(parents=True, exist_ok=True)
         (own / "settings" / name).write_text(json.dumps(content))
     environment = os.environ | SMALL | {"EMOTIONS_EPOCHS": "2", "EMOTIONS_GRID_EPOCHS": "1"}
     environment |= {
