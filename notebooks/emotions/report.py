@@ -190,16 +190,23 @@ class Results:
         file = REFERENCE.parent / "results.json"
         if not file.is_file():
             return Markdown("*results.json is not there: run `run_recipes.py evaluate`.*")
+        table = read_results(file)
+        weights = "; ".join(table["weights"].unique())
         display(
             Markdown(
                 "Measured on FER-2013 by `notebooks/run_recipes.py`; each row used the test images "
-                "once. Notebook 6 tells the story."
+                "once. Two views: a face and its mirror image, averaged; the file has the rows of "
+                "one view too. A + joins the models of an ensemble. Notebook 6 tells the story. "
+                f"Weights: {weights}."
             )
         )
-        table = read_results(file)
+        table = table[table["views"] > 1].assign(
+            recipe=table["recipe"].str.replace("+", " + "),  # so that the line can break
+            weights=table["weights"].str.split().str[0],
+        )
         shares = {name: title for name, title in RESULT_COLUMNS.items() if name in table}
-        shown = table[["recipe", "weights", "random_seed", "views", "ensemble", *shares]]
-        shown = shown.rename(columns=shares | {"random_seed": "seed", "ensemble": "models"})
+        shown = table[["recipe", "weights", "random_seed", "views", *shares]]
+        shown = shown.rename(columns=shares | {"random_seed": "seed"})
         formats = {title: "{:.0f}" if title == "minutes" else "{:.1%}" for title in shares.values()}
         return _table(shown.set_index("recipe"), formats)
 
