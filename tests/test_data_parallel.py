@@ -1,7 +1,9 @@
 """Data-parallel training with two processes: the answer of one; a killed one ends the other."""
 
+import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -24,11 +26,13 @@ CERTAIN = {
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens at."""
-    open_ones = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in open_ones]
-    for one in open_ones:
-        one.close()
+    """Return ports that nothing listens at, below those that systems hand out by themselves."""
+    ports: list[int] = []
+    for port in random.sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.append(port)
+        if len(ports) == count:
+            break
     return ports
 
 
