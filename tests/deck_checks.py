@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+CHROMIUM = Path(os.environ.get("COURSE_CHROMIUM", "/usr/bin/chromium"))
 WIDTH, HEIGHT, STRIP = 1280, 720, 60  # the strip at the bottom holds arrows and number
 EVERY = 6  # slides of which one is looked at pixel by pixel
 LOOK = """() => {
@@ -32,19 +33,23 @@ LOOK = """() => {
 
 
 @contextmanager
-def offline_browser() -> Iterator:
-    """Yield a Chromium without a network; skip without one, unless it is required."""
-    program = shutil.which("chromium")
-    if program is None:
-        required = os.environ.get("COURSE_REQUIRE_BROWSER") == "1"
-        (pytest.fail if required else pytest.skip)("chromium is not installed")
-    from playwright.sync_api import sync_playwright
-
+def chromium() -> Iterator[Browser]:
+    """Yield Debian's Chromium; skip without one, unless it is required to be there."""
+    if not CHROMIUM.is_file():
+        reason = f"there is no browser at {CHROMIUM} (COURSE_CHROMIUM names another)"
+        (pytest.fail if os.environ.get("COURSE_REQUIRE_BROWSER") == "1" else pytest.skip)(reason)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def offline_browser() -> Iterator[BrowserContext]:
+    """Yield Chromium without a network, as large as a slide."""
+    with chromium() as browser:
         size = {"width": WIDTH, "height": HEIGHT}
         yield browser.new_context(viewport=size, offline=True)
-        browser.close()
 
 
 def check_deck(context, deck: Path, smallest_scale: float) -> int:

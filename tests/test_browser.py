@@ -20,12 +20,12 @@ import course
 import nbformat
 import pytest
 from configure_jupyter import configure
+from deck_checks import chromium
 from emotions.drawn_faces import EXPRESSIONS
 from emotions.settings import ROOT
-from playwright.sync_api import ElementHandle, Locator, Page, sync_playwright
+from playwright.sync_api import ElementHandle, Locator, Page
 from test_notebooks import SMALL
 
-CHROMIUM = Path(os.environ.get("COURSE_CHROMIUM", "/usr/bin/chromium"))
 PATIENCE = 120_000  # milliseconds for a whole notebook on a busy machine
 QUIET = {  # no question about news on the first start
     "@jupyterlab/apputils-extension/notification.jupyterlab-settings": {
@@ -229,18 +229,11 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")  # Playwright allows one at a time, and other files have theirs
 def page() -> Iterator[Page]:
-    """Give a page of Debian's Chromium; skip without one, unless it is required to be there."""
-    if not CHROMIUM.is_file():
-        reason = f"there is no browser at {CHROMIUM} (COURSE_CHROMIUM names another)"
-        if os.environ.get("COURSE_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    """Give a page of Debian's Chromium."""
+    with chromium() as browser:
         context = browser.new_context(viewport={"width": 1300, "height": 1000})
         context.set_default_timeout(30_000)
         yield context.new_page()
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from IPython.display import HTML, Image, Markdown, display
 from emotions.course_setup import load_data
 from emotions.files import read_json
 from emotions.inference import REFERENCE
+from emotions.results import averaged
 from emotions.results import read as read_results
 from emotions.settings import read_settings
 
@@ -200,10 +201,8 @@ class Results:
                 f"Weights: {weights}."
             )
         )
-        table = table[table["views"] > 1].assign(
-            recipe=table["recipe"].str.replace("+", " + "),  # so that the line can break
-            weights=table["weights"].str.split().str[0],
-        )
+        table = averaged(table)
+        table["recipe"] = table["recipe"].str.replace("+", " + ")  # so that the line can break
         shares = {name: title for name, title in RESULT_COLUMNS.items() if name in table}
         shown = table[["recipe", "weights", "random_seed", "views", *shares]]
         shown = shown.rename(columns=shares | {"random_seed": "seed"})

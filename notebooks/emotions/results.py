@@ -260,6 +260,12 @@ def learning_curves(runs: Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def averaged(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `read` that average several views, weights by their first word."""
+    rows = table[table["views"] > 1]
+    return rows.assign(weights=rows["weights"].str.split().str[0])
+
+
 def spread(measured: pd.DataFrame) -> pd.DataFrame:
     """Return the recipes that were trained with several random seeds, and how far these differ.
 

@@ -422,7 +422,7 @@ def train(
     keeper.resume()
     first = len(keeper.history)
     if task.group is not None:
-        task.group.check_same(f"{_training_key(task)}{first:04x}")
+        task.group.check_same(f"{keeper.file.stem}{first:04x}")
     try:
         _fit(task, keeper, first)
     except KeyboardInterrupt:
