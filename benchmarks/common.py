@@ -23,8 +23,8 @@ def write(name: str, content: dict[str, Any]) -> None:
 
     What was only tried goes to the benchmarks' own folder instead.
     """
-    from emotions import results
     from emotions.files import write_json
+    from emotions.measuring import results
 
     facts = {"machine": results.processor(), "date": time.strftime("%Y-%m-%d"), "load": load()}
     folder = WORK / "tried" if "--quick" in sys.argv else MEASURED
@@ -113,7 +113,7 @@ def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
 
 def course_settings(**changes: Any) -> Any:
     """Return settings for the course's images, with caches in the benchmarks' own folder."""
-    from emotions import course_setup
+    from emotions.course import opening as course_setup
     from emotions.settings import read_settings
 
     train, test = course_setup.find_folders(read_settings())
@@ -124,7 +124,9 @@ def course_settings(**changes: Any) -> Any:
 
 def prepared(**changes: Any) -> Any:
     """Return the course's training task: images decoded, features computed, or all from caches."""
-    from emotions import backbone, dataset, training
+    from emotions.data import dataset
+    from emotions.network import backbone
+    from emotions.training import task as training
 
     settings = course_settings(**changes)
     folder = settings.data / "cache" / "images"

@@ -40,7 +40,7 @@ TRAINERS = {
 def keras_model(policy: str) -> Any:
     """Return the course's backbone with the weights of all engines."""
     from common import ROOT  # noqa: F401  makes the course's package known
-    from emotions import backbone
+    from emotions.network import backbone
 
     with backbone.precision({"bfloat16": "mixed_bfloat16"}.get(policy, policy)):
         made = backbone.build("random", vgg16.SIZE, Path(tempfile.gettempdir()), 1)
@@ -53,7 +53,7 @@ def keras_model(policy: str) -> Any:
 def keras_extractor(policy: str) -> Callable[[np.ndarray], np.ndarray]:
     """Return the course's way from prepared images to pool5's channel means."""
     backbone = keras_model(policy)
-    from emotions.quiet_keras import keras
+    from emotions.network.quiet_keras import keras
 
     pooled = keras.layers.GlobalAveragePooling2D(dtype="float32")(backbone.output)
     model = keras.Model(backbone.input, pooled)
@@ -63,10 +63,10 @@ def keras_extractor(policy: str) -> Callable[[np.ndarray], np.ndarray]:
 def keras_trainer(policy: str) -> Callable[[np.ndarray, np.ndarray], None]:
     """Return the course's training of all layers, over all images once."""
     backbone = keras_model(policy)
-    from emotions.batches import Batches
-    from emotions.classifier import OPTIMIZERS
-    from emotions.quiet_keras import keras
-    from emotions.steps import Steps
+    from emotions.network.head import OPTIMIZERS
+    from emotions.network.quiet_keras import keras
+    from emotions.training.batches import Batches
+    from emotions.training.steps import Steps
 
     backbone.trainable = True
     x = keras.layers.GlobalAveragePooling2D(dtype="float32")(backbone.output)

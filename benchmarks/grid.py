@@ -44,7 +44,7 @@ class Searches:
     """Searches on the cached features of the training images."""
 
     def __init__(self) -> None:
-        from emotions.copies import copy_groups
+        from emotions.data.copies import copy_groups
 
         task, data = prepared()
         self.title = data.title
@@ -53,7 +53,7 @@ class Searches:
 
     def __call__(self, grid: dict, epochs: int, **how: Any) -> tuple[float, Any]:
         """Search and return seconds and the fitted search."""
-        from emotions import grid_search
+        from emotions.training import search as grid_search
 
         kept = []
         shared = {"epochs": epochs, "folds": FOLDS, "random_seed": 2013, "progress": Silent}
@@ -63,7 +63,7 @@ class Searches:
 
     def one_fit(self, epochs: int) -> float:
         """Return the seconds of a fit whose form was traced before."""
-        from emotions.grid_search import HeadClassifier
+        from emotions.training.search import HeadClassifier
 
         head = HeadClassifier(epochs=epochs, batch_size=128)
         some = slice(None, None, max(1, len(self.labels) // 512))  # of all classes
@@ -85,7 +85,7 @@ def combinations(searches: Searches, epochs: int) -> list[dict[str, Any]]:
 
 def workers(searches: Searches, epochs: int, rounds: int) -> list[dict[str, Any]]:
     """Measure a search on one Dask worker and on two, in turns; starting them is not counted."""
-    from emotions import cluster
+    from emotions.training import workers as cluster
 
     rows = {1: [], 2: []}
     for _ in range(rounds):

@@ -42,9 +42,9 @@ def made_up(file: Path, images: int, shape: tuple[int, ...], kind: str) -> np.nd
 
 def train_head(file: Path, epochs: int) -> dict[str, Any]:
     """Train a head on a file of features."""
-    from emotions import classifier
-    from emotions.batches import Batches
-    from emotions.steps import Steps
+    from emotions.network import head as classifier
+    from emotions.training.batches import Batches
+    from emotions.training.steps import Steps
 
     features = np.load(file, mmap_mode="r")
     width = features.shape[1]
@@ -64,8 +64,8 @@ def train_head(file: Path, epochs: int) -> dict[str, Any]:
 
 def extract(file: Path) -> dict[str, Any]:
     """Compute the features of a file of images."""
-    from emotions import backbone, features
-    from emotions.dataset import ImageSet
+    from emotions.data.dataset import ImageSet
+    from emotions.network import backbone, features
 
     images = np.load(file, mmap_mode="r")
     policy = backbone.choose_precision("auto")

@@ -23,8 +23,8 @@ def seed_epoch() -> dict[str, Any]:
     Like the seed it keeps VGG-Face for 224 pixels in memory beside the network that it trains.
     """
     import tensorflow as tf
-    from emotions import backbone
-    from emotions.quiet_keras import keras
+    from emotions.network import backbone
+    from emotions.network.quiet_keras import keras
 
     settings = course_settings(precision="float32")
     both = [backbone.build("hed", side, settings.data, 1).model for side in (224, 48)]
@@ -46,9 +46,9 @@ def seed_epoch() -> dict[str, Any]:
 def our_way() -> dict[str, Any]:
     """Measure the course's way: decode, compute features, train 50 epochs, evaluate once."""
     import numpy as np
-    from emotions import training
-    from emotions.batches import Batches
-    from emotions.steps import Steps
+    from emotions.training import task as training
+    from emotions.training.batches import Batches
+    from emotions.training.steps import Steps
 
     shutil.rmtree(WORK / "data" / "cache", ignore_errors=True)
     start = time.perf_counter()
@@ -72,7 +72,7 @@ def our_way() -> dict[str, Any]:
 
 def head_alone() -> dict[str, Any]:
     """Measure the 50 epochs of the head once more, its features cached."""
-    from emotions import training
+    from emotions.training import task as training
 
     task, _ = prepared(epochs=EPOCHS)
     shutil.rmtree(WORK / "data" / "cache" / "training", ignore_errors=True)

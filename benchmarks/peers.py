@@ -17,10 +17,13 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "notebooks"))
 
-from emotions import course_setup, evaluation, inference, measuring, results, training  # noqa: E402
+from emotions.course import opening as course_setup  # noqa: E402
 from emotions.files import write_json  # noqa: E402
-from emotions.quiet_keras import keras  # noqa: E402
-from emotions.report import SEED_REPORT  # noqa: E402
+from emotions.measuring import evaluation, inference, results  # noqa: E402
+from emotions.measuring import scores as measuring  # noqa: E402
+from emotions.network.quiet_keras import keras  # noqa: E402
+from emotions.showing.report import SEED_REPORT  # noqa: E402
+from emotions.training import task as training  # noqa: E402
 
 # The order of its outputs, as fer/fer.py states it, in the course's names.
 FER_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

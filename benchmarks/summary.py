@@ -222,7 +222,7 @@ def figure() -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    from emotions import figures
+    from emotions.showing import plots as figures
 
     figures.use_style()
     drawn, axes = plt.subplots(2, 2, figsize=(13, 9))

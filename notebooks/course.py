@@ -66,7 +66,9 @@ def prepare(settings: Settings) -> Course:
         If the data or the weights cannot be used.
     """
     # imported here because TensorFlow takes seconds, which `lab` and `--help` need not wait for
-    from emotions import backbone, course_setup, dataset
+    from emotions.course import opening as course_setup
+    from emotions.data import dataset
+    from emotions.network import backbone
 
     weights_folder = settings.data / "weights"
     try:
@@ -361,7 +363,7 @@ def download() -> None:
     InputError
         If it cannot be downloaded.
     """
-    from emotions import dataset
+    from emotions.data import dataset
 
     try:
         dataset.download(read_settings().data)

@@ -8,8 +8,8 @@
 
 A training that was stopped goes on from its last epoch when the same command is given again.
 Several processes or machines share a training's batches where the environment variable TF_CONFIG
-names them (see emotions/data_parallel.py); start the same command on each, with one data folder
-that all can read.
+names them (see emotions/training/data_parallel.py); start the same command on each, with one data
+folder that all can read.
 """
 
 import argparse
@@ -22,25 +22,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from emotions import backbone as backbones
-from emotions import (
-    compact,
-    course_setup,
-    inference,
-    ladder,
-    measuring,
-    model_card,
-    results,
-    training,
-)
+from emotions.course import opening as course_setup
 from emotions.files import replacing, write_json, write_table
-from emotions.preprocessing import channel_mean
-from emotions.progress import Progress
+from emotions.measuring import compact, inference, ladder, model_card, results
+from emotions.measuring import scores as measuring
+from emotions.network import backbone as backbones
+from emotions.network.inputs import channel_mean
 from emotions.recipes import RECIPES
 from emotions.settings import read_settings
+from emotions.showing.progress import Progress
+from emotions.training import task as training
 
 if TYPE_CHECKING:
-    from emotions.data_parallel import Group
+    from emotions.training.data_parallel import Group
 
 
 def runs_folder(course: course_setup.Course) -> Path:
@@ -181,7 +175,7 @@ def _group() -> "Group | None":
     """Return the processes that train together; before TensorFlow has done anything else."""
     if "TF_CONFIG" not in os.environ:
         return None
-    from emotions.data_parallel import DataParallelError, Group
+    from emotions.training.data_parallel import DataParallelError, Group
 
     try:
         return Group()

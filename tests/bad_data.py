@@ -1,7 +1,7 @@
 """A table of bad data: what can be wrong with what you bring, and what the course makes of it.
 
-`KINDS` is read by tests/test_bad_data.py and by tests/reliability/page.py. Each kind puts one fault
-into something sound. It is either handled, and a note says how many images it was, or it is refused
+`KINDS` is read by tests/data/test_bad_data.py and by tests/reliability/page.py. Each kind puts one
+fault into something sound. It is either handled, and a note says how many images it was, or it is refused
 in one sentence that names the file and the mend.
 """
 
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from emotions import dataset
-from emotions.copies import read_leave_out
-from emotions.dataset import DataError
+from emotions.data import dataset
+from emotions.data.copies import read_leave_out
+from emotions.data.dataset import DataError
 from emotions.settings import SettingsError, read_settings
 from PIL import Image
 

@@ -45,7 +45,7 @@ def fer2013_folder(fer2013_archive: Path, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def fer2013(fer2013_folder: Path, tmp_path_factory: pytest.TempPathFactory):
     """Return the genuine FER-2013, loaded."""
-    from emotions import dataset
+    from emotions.data import dataset
 
     train, test = fer2013_folder / "train", fer2013_folder / "test"
     return dataset.load(train, test, tmp_path_factory.mktemp("fer2013_cache"))
@@ -54,7 +54,7 @@ def fer2013(fer2013_folder: Path, tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture(scope="session")
 def tiny_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a small drawn data set: a folder with train (140 images) and test (70)."""
-    from emotions.drawn_faces import draw_data_set
+    from emotions.data.drawn_faces import draw_data_set
 
     folder = tmp_path_factory.mktemp("tiny") / "faces"
     draw_data_set(folder, train=140, test=70)
@@ -64,7 +64,7 @@ def tiny_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_course(tiny_faces: Path, tmp_path_factory: pytest.TempPathFactory):
     """Return a function that opens the course on the small drawn data set with some settings."""
-    from emotions import course_setup
+    from emotions.course import opening as course_setup
 
     home = tmp_path_factory.mktemp("home")
 

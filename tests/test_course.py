@@ -371,6 +371,6 @@ def test_cleaning_twice_finds_nothing(tree: Path, capsys: pytest.CaptureFixture)
 
 
 def test_the_weights_file_has_the_same_name_everywhere():
-    from emotions.backbone import WEIGHTS_FILE
+    from emotions.network.backbone import WEIGHTS_FILE
 
     assert clean.WEIGHTS_FILE == WEIGHTS_FILE

@@ -65,7 +65,7 @@ def digest(file: Path) -> str:
 
 def prepare(home: Path) -> None:
     """Draw the faces that the jobs work on, as folders and as an archive."""
-    from emotions.drawn_faces import draw_data_set
+    from emotions.data.drawn_faces import draw_data_set
 
     draw_data_set(home / "faces", train=TRAIN, test=TEST)
     with zipfile.ZipFile(home / "archive.zip", "w") as archive:
@@ -85,7 +85,7 @@ def open_course(home: Path, **changes: object):
     import matplotlib
 
     matplotlib.use("agg")
-    from emotions import course_setup
+    from emotions.course import opening as course_setup
 
     base = {
         "train_data": home / "faces/train", "val_data": home / "faces/test",
@@ -97,28 +97,29 @@ def open_course(home: Path, **changes: object):
 
 def unpack(home: Path) -> None:
     """Unpack archive.zip, as the first notebook does."""
-    from emotions import dataset
+    from emotions.data import dataset
 
     dataset.prepare_folders(home / "data")
 
 
 def draw(home: Path) -> None:
     """Draw the faces of the course's own sample, fewer of them."""
-    from emotions.drawn_faces import draw_data_set
+    from emotions.data.drawn_faces import draw_data_set
 
     draw_data_set(home / "drawn", train=TRAIN, test=TEST)
 
 
 def read(home: Path) -> None:
     """Read all images into the cache."""
-    from emotions import dataset
+    from emotions.data import dataset
 
     dataset.load(home / "faces/train", home / "faces/test", home / "cache")
 
 
 def features(home: Path) -> None:
     """Compute the features of three layers."""
-    from emotions import course_setup, training
+    from emotions.course import opening as course_setup
+    from emotions.training import task as training
 
     course = open_course(home)
     model, policy = course_setup.open_backbone(course)
@@ -127,8 +128,9 @@ def features(home: Path) -> None:
 
 def train(home: Path) -> None:
     """Train a head with dropout, a checkpoint after every epoch, and save it."""
-    from emotions import course_setup, training
+    from emotions.course import opening as course_setup
     from emotions.files import write_table
+    from emotions.training import task as training
 
     course = open_course(home, dropout=0.5)
     model, policy = course_setup.open_backbone(course)
@@ -140,9 +142,9 @@ def train(home: Path) -> None:
 
 def grid(home: Path) -> None:
     """Search a small grid and write its table."""
-    from emotions import grid_search
     from emotions.files import write_table
-    from emotions.progress import Progress
+    from emotions.showing.progress import Progress
+    from emotions.training import search as grid_search
 
     random = np.random.default_rng(3)
     labels = np.arange(210) % 7
@@ -163,8 +165,8 @@ def export(home: Path) -> None:
     import course as commands
     import nbformat
     import pandas as pd
-    from emotions import figures
     from emotions.files import write_json, write_table
+    from emotions.showing import plots as figures
 
     counts = pd.DataFrame({"train": [3, 4], "test": [1, 2]}, index=["calm", "wild"])
     folder = home / "output" / "sample"

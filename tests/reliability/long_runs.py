@@ -30,7 +30,7 @@ REPEATED = "04_training"
 def held() -> dict[str, float]:
     """Return what this process holds now."""
     import matplotlib.pyplot as plt
-    from emotions.quiet_keras import keras
+    from emotions.network.quiet_keras import keras
     from ipywidgets.widgets.widget import _instances
 
     gc.collect()
@@ -48,7 +48,8 @@ def held() -> dict[str, float]:
 
 def trainings(home: Path, count: int) -> dict[str, object]:
     """Train a head again and again, as a reader does who turns one knob; return what is held."""
-    from emotions import course_setup, training
+    from emotions.course import opening as course_setup
+    from emotions.training import task as training
 
     course = jobs.open_course(home, epochs=2)
     model, policy = course_setup.open_backbone(course)

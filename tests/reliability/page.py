@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import bad_data  # noqa: E402
 from emotions.files import read_json, replacing  # noqa: E402
-from emotions.results import processor  # noqa: E402
+from emotions.measuring.results import processor  # noqa: E402
 
 PAGE = ROOT / "tests" / "RELIABILITY.md"
 RESULTS = ROOT / "output" / "reliability"
@@ -36,8 +36,8 @@ AGAIN = """## To do it again
 | of the whole course | `.venv/bin/python tests/reliability/kills.py --kills 9 report` | 2 h |
 | the same answer | `.venv/bin/python tests/reliability/same_answer.py` | 6 min |
 | long runs | `.venv/bin/python tests/reliability/long_runs.py` | 15 min |
-| more fuzzing | `FUZZ_EXAMPLES=3000 .venv/bin/python -m pytest tests/test_fuzzing.py` | 6 min |
-| disk, network | `COURSE_LONG_TESTS=1 .venv/bin/python -m pytest tests/test_faults.py` | 3 min |
+| more fuzzing | `FUZZ_EXAMPLES=3000 .venv/bin/pytest tests/reliability/test_fuzzing.py` | 6 min |
+| disk, network | `COURSE_LONG_TESTS=1 .venv/bin/pytest tests/reliability/test_faults.py` | 3 min |
 | this page | `.venv/bin/python tests/reliability/page.py` | 20 s |
 
 A sample of each is part of `make test`.
@@ -94,7 +94,7 @@ def same_answer() -> str:
         "## The same answer\n\nFour epochs on 280 drawn faces with dropout, each training a "
         "process of its own, float32 and `EMOTIONS_DETERMINISTIC=true`. Equal means all weights, "
         "losses and probabilities, to the last digit. Another kind of processor may differ in the "
-        "last digits; `tests/test_reliability.py` bounds that.\n\n"
+        "last digits; `tests/reliability/test_reliability.py` bounds that.\n\n"
     )
     if not found:
         return text + NOT_MEASURED
@@ -151,7 +151,8 @@ def kinds() -> str:
     text = (
         f"## Bad data\n\n{len(rows)} kinds: {outcomes['handled']} handled, {outcomes['refused']} "
         "refused in one sentence. Beside these, hypothesis damages archives, tables, images, "
-        "lists, caches, checkpoints and settings at random (`tests/test_fuzzing.py`).\n\n"
+        "lists, caches, checkpoints and settings at random "
+        "(`tests/reliability/test_fuzzing.py`).\n\n"
     )
     return text + table(["of", "kind", "outcome", "what is said"], rows)
 

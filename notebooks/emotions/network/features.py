@@ -1,0 +1,222 @@
+"""Features: what the frozen backbone makes of every image, computed once and kept on disk."""
+
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from emotions.data.dataset import ImageSet
+from emotions.files import alone, give_pages_back, new_folder
+from emotions.network.backbone import Backbone
+from emotions.network.inputs import network_input
+from emotions.network.quiet_keras import keras
+from emotions.settings import FEATURE_LAYERS
+
+FORMAT = 1  # change it and every cached feature is computed again
+BATCH = 256
+SEED_SIZE = 48  # flattened maps keep the side they have at this input size
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """Which features: everything about them but the images and the weights.
+
+    Attributes
+    ----------
+    layer
+        One of `settings.FEATURE_LAYERS`.
+    pooling
+        `average` (one number per channel), `flatten` (maps, averaged down to the side that they
+        have at 48 pixels), or `maps` (as they are, to train further blocks on).
+    image_size
+        Side of the network's input in pixels.
+    mean
+        Subtracted from B, G, R; None for the seed code's division by 255.
+    precision
+        Keras dtype policy of the backbone.
+    """
+
+    layer: str
+    pooling: str
+    image_size: int
+    mean: tuple[float, float, float] | None
+    precision: str
+
+
+def feature_layer(maps: keras.KerasTensor, spec: FeatureSpec) -> keras.KerasTensor:
+    """Return what `spec.pooling` makes of a layer's feature maps (n, height, width, channels)."""
+    if spec.pooling == "average":
+        name = f"{spec.layer}_mean"
+        return keras.layers.GlobalAveragePooling2D(dtype="float32", name=name)(maps)
+    factor = math.ceil(spec.image_size / SEED_SIZE)
+    if spec.pooling == "maps" or factor == 1:
+        return maps
+    return keras.layers.AveragePooling2D(
+        factor, padding="same", dtype="float32", name=f"{spec.layer}_{factor}x{factor}"
+    )(maps)
+
+
+def extractor(
+    image_shape: tuple[int, int, int], backbone: Backbone, specs: Sequence[FeatureSpec]
+) -> keras.Model:
+    """Return one model that gives all wanted features of an image in a single pass.
+
+    Parameters
+    ----------
+    image_shape
+        Height, width, channels of the images.
+    backbone
+        Built for the input size of `specs`.
+    specs
+        Features that differ in layer and pooling alone.
+    """
+    preparation = network_input(image_shape, specs[0].image_size, specs[0].mean)
+    deepest = max((spec.layer for spec in specs), key=FEATURE_LAYERS.index)
+    layers = {spec.layer: backbone.model.get_layer(spec.layer).output for spec in specs}
+    cut = keras.Model(backbone.model.input, list(layers.values()), name=f"to_{deepest}")
+    maps = dict(zip(layers, cut(preparation.output), strict=True))
+    return keras.Model(preparation.input, [feature_layer(maps[s.layer], s) for s in specs])
+
+
+def features(
+    images: ImageSet,
+    data_key: str,
+    backbone: Backbone,
+    specs: Sequence[FeatureSpec],
+    folder: Path,
+    progress: Callable[..., Iterable] | None = None,
+) -> list[np.ndarray]:
+    """Return features of all images, from the cache or computed now in one pass.
+
+    Parameters
+    ----------
+    images
+        One split; uint8 (n, height, width, channels).
+    data_key
+        Names the images: the data's fingerprint and the split.
+    backbone
+        Its digest is part of the cache's key.
+    specs
+        What to compute; all with the same input size, mean and precision.
+    folder
+        Of the caches; each feature has a folder of its own, written whole or not at all.
+    progress
+        Wraps an iterable, like tqdm.
+
+    Returns
+    -------
+    list of np.ndarray
+        For each spec float16 (n, ...), read-only memory maps.
+
+    Raises
+    ------
+    OverflowError
+        If a feature is too large for float16, in which they are kept.
+    """
+    homes = [folder / cache_key(data_key, backbone.digest, spec) for spec in specs]
+    if any(_cached(home, len(images)) is None for home in homes):
+        with alone(folder / "features"):  # another run may be computing them
+            missing = [i for i, home in enumerate(homes) if _cached(home, len(images)) is None]
+            if missing:
+                wanted = [specs[i] for i in missing]
+                model = extractor(images.images.shape[1:], backbone, wanted)
+                _compute(model, images.images, wanted, [homes[i] for i in missing], progress)
+    return [np.load(home / "features.npy", mmap_mode="r") for home in homes]
+
+
+def _cached(home: Path, images: int) -> np.ndarray | None:
+    """Return the features of so many images from a cache folder, None if they are not whole."""
+    try:
+        array = np.load(home / "features.npy", mmap_mode="r")
+    except (OSError, ValueError, EOFError):  # not there, cut off, or no such file
+        return None
+    return array if array.dtype == np.float16 and len(array) == images else None
+
+
+def cache_key(data_key: str, weights_digest: str, spec: FeatureSpec) -> str:
+    """Return the name of a cached feature's folder: readable, and different for each feature."""
+    content = json.dumps([FORMAT, data_key, weights_digest, asdict(spec)], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+    return f"{spec.layer}-{spec.pooling}-{spec.image_size}-{digest}"
+
+
+def _compute(
+    model: keras.Model,
+    images: np.ndarray,
+    specs: Sequence[FeatureSpec],
+    homes: Sequence[Path],
+    progress: Callable[..., Iterable] | None,
+) -> None:
+    starts: Iterable[int] = range(0, len(images), BATCH)
+    if progress:
+        starts = progress(starts, desc=f"Features of {len(images):,} images", unit="batch")
+    with ExitStack() as stack:
+        for home in homes:
+            shutil.rmtree(home, ignore_errors=True)  # what is there is not whole
+        temporary = [stack.enter_context(new_folder(home)) for home in homes]
+        outputs = [stack.enter_context(open(t / "features.npy", "wb")) for t in temporary]
+        for start in starts:
+            batch = _forward(model, images[start : start + BATCH])
+            give_pages_back(images)
+            for output, values, spec in zip(outputs, batch, specs, strict=True):
+                _append(output, values, spec, None if start else len(images))
+        for output in outputs:
+            output.close()
+
+
+def _forward(model: keras.Model, images: np.ndarray) -> list[np.ndarray]:
+    """Run one batch, filled up to its full size so that the model is traced only once."""
+    full = np.zeros((BATCH, *images.shape[1:]), images.dtype)
+    full[: len(images)] = images
+    outputs = model.predict_on_batch(full)
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    return [np.asarray(output, dtype=np.float32)[: len(images)] for output in outputs]
+
+
+def _append(output: BinaryIO, values: np.ndarray, spec: FeatureSpec, total: int | None) -> None:
+    if total is not None:
+        header = {"descr": "<f2", "fortran_order": False, "shape": (total, *values.shape[1:])}
+        np.lib.format.write_array_header_1_0(output, header)
+    if not np.abs(values).max() < np.finfo(np.float16).max:
+        raise OverflowError(
+            f"Features of {spec.layer} reach {np.abs(values).max():g}, too large to be kept as "
+            "float16: check the weights file and the mean that is subtracted."
+        )
+    output.write(np.ascontiguousarray(values, dtype="<f2"))
+
+
+def channel_statistics(maps: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance of each channel over some images.
+
+    Parameters
+    ----------
+    maps
+        (n, ..., channels).
+    rows
+        Row numbers of the training images.
+
+    Returns
+    -------
+    mean, variance
+        float32 (channels,); channels that never change get variance 1.
+    """
+    total = np.zeros(maps.shape[-1])
+    squares = np.zeros(maps.shape[-1])
+    count = 0
+    for start in range(0, len(rows), 1024):
+        part = maps[rows[start : start + 1024]].astype(np.float64).reshape(-1, maps.shape[-1])
+        total += part.sum(axis=0)
+        squares += np.square(part).sum(axis=0)
+        count += len(part)
+        give_pages_back(maps)
+    mean = total / count
+    variance = squares / count - mean**2
+    variance[variance < 1e-12] = 1
+    return mean.astype(np.float32), variance.astype(np.float32)

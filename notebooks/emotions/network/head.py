@@ -1,0 +1,283 @@
+"""The surgery: cut the backbone, sew a new head on, freeze, compile."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from emotions.network.backbone import Backbone, digest
+from emotions.network.inputs import network_input
+from emotions.network.quiet_keras import keras
+from emotions.settings import Settings
+from emotions.training import engine
+
+# What learns -> the layer whose cached maps it starts from; None starts from the images.
+STARTS = {"head": None, "block5": "pool4", "block4": "pool3", "block3": None, "everything": None}
+LEARNING_BLOCKS = {
+    "head": "",
+    "block5": "5",
+    "block4": "45",
+    "block3": "345",
+    "everything": "12345",
+}
+
+
+OPTIMIZERS = {"SGD": keras.optimizers.SGD, "Adam": engine.adam()}
+
+
+def head(
+    feature_shape: tuple[int, ...],
+    classes: int,
+    *,
+    units: int,
+    dropout: float,
+    statistics: tuple[np.ndarray, np.ndarray],
+    random_seed: int,
+) -> keras.Model:
+    """Return the new head: scale, fc-256, fc-7 with softmax (for 256 units and 7 classes).
+
+    Parameters
+    ----------
+    feature_shape
+        Shape of one image's features: (channels,) or (height, width, channels).
+    classes
+        Number of emotions.
+    units, dropout
+        Of the hidden layer.
+    statistics
+        Mean and variance of each channel: the head sees values around 0, because the size of a
+        VGG's activations would otherwise decide which learning rate works.
+    random_seed
+        Starts the weights and the dropout.
+
+    Returns
+    -------
+    keras.Model
+        Features -> float32 (n, classes), probabilities.
+    """
+    seeds = iter(range(random_seed, random_seed + 3))
+    inputs = x = keras.Input(feature_shape, name="features")
+    mean, variance = (tuple(values.tolist()) for values in statistics)
+    x = keras.layers.Normalization(mean=mean, variance=variance, name="scale")(x)
+    if len(feature_shape) > 1:
+        x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Dense(
+        units,
+        activation="relu",
+        kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
+        name=f"fc-{units}",
+    )(x)
+    if dropout:
+        x = keras.layers.Dropout(dropout, seed=next(seeds), name="dropout")(x)
+    x = keras.layers.Dense(
+        classes,
+        activation="softmax",
+        kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
+        name=f"fc-{classes}",
+    )(x)
+    return keras.Model(inputs, x, name="head")
+
+
+def learning_rate(
+    settings: Settings, steps_per_epoch: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate, or how it rises and falls over the steps of a training.
+
+    It rises in a straight line during `settings.warmup` epochs and then stays, or falls to 0 by
+    half a cosine (Loshchilov and Hutter 2017, "SGDR", arXiv:1608.03983).
+    """
+    warmup = round(settings.warmup * steps_per_epoch)
+    if settings.schedule == "constant" and not warmup:
+        return settings.learning_rate
+    falling = max(1, settings.epochs * steps_per_epoch - warmup)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else settings.learning_rate,
+        falling,
+        alpha=0.0 if settings.schedule == "cosine" else 1.0,
+        warmup_target=settings.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
+def optimizer(
+    settings: Settings, steps_per_epoch: int, rates: Mapping[str, float] | None = None
+) -> keras.optimizers.Optimizer:
+    """Return Keras' SGD or Adam as the settings want it.
+
+    Parameters
+    ----------
+    settings
+        For the optimizer, its learning rate, schedule, momentum and weight decay.
+    steps_per_epoch
+        Updates in an epoch.
+    rates
+        Path of a variable -> the share of the learning rate that it learns with; 1 if not named.
+    """
+    kind = OPTIMIZERS[settings.optimizer]
+    options: dict[str, Any] = {"weight_decay": settings.weight_decay or None}
+    if settings.optimizer == "SGD":
+        options |= {"momentum": settings.momentum, "nesterov": settings.momentum > 0}
+    made = _with_rates(kind, rates) if rates else kind
+    return made(learning_rate(settings, steps_per_epoch), **options)
+
+
+def _with_rates(kind: type, rates: Mapping[str, float]) -> type:
+    """Return a kind of optimizer in which some variables learn more slowly than others."""
+
+    class Discriminative(kind):
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            # some engines hand over their own variable, which has no path
+            known = self._trainable_variables[self._get_variable_index(variable)]
+            share = rates.get(known.path, 1.0)
+            super().update_step(gradient, variable, learning_rate * share)
+
+    Discriminative.__name__ = kind.__name__
+    return Discriminative
+
+
+def block_rates(backbone: keras.Model, share: float) -> dict[str, float]:
+    """Return the share of the learning rate of each variable of the backbone, by its path.
+
+    Block 5 learns with `share` of the head's rate, block 4 with `share` of that, and so on: the
+    earlier a layer, the more general what it knows (Howard and Ruder 2018, arXiv:1801.06146).
+    """
+    if share == 1:
+        return {}
+    return {
+        weight.path: share ** (6 - int(layer.name[4]))
+        for layer in backbone.layers
+        if layer.name.startswith("conv")
+        for weight in layer.weights
+    }
+
+
+def compile_classifier(
+    model: keras.Model,
+    settings: Settings,
+    *,
+    steps_per_epoch: int = 1,
+    rates: Mapping[str, float] | None = None,
+) -> keras.Model:
+    """Compile a classifier and return it.
+
+    Labels are integers, or one-hot rows if they are smoothed or mixed (`settings.label_smoothing`,
+    `settings.mixup`). XLA is off: compiling takes longer than a small head trains.
+    """
+    loss: Any = "sparse_categorical_crossentropy"
+    if settings.label_smoothing or settings.mixup:
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
+    model.compile(
+        optimizer=optimizer(settings, steps_per_epoch, rates),
+        loss=loss,
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    return model
+
+
+def apply_layers(
+    backbone: keras.Model, x: keras.KerasTensor, after: str | None, wanted: Sequence[str]
+) -> list[keras.KerasTensor]:
+    """Apply the backbone's layers behind `after` (None: from the start) to `x`.
+
+    The layers are the backbone's own, so what trains here trains there.
+
+    Returns
+    -------
+    list
+        The maps of the layers `wanted`, in their order; `after` itself gives `x`.
+    """
+    names = [layer.name for layer in backbone.layers[1:]]
+    first = 0 if after is None else names.index(after) + 1
+    last = max(names.index(name) for name in wanted)
+    maps = {after: x}
+    for name in names[first : last + 1]:
+        layer = backbone.get_layer(name)
+        # Keras notes here, and reads nowhere, what takes a layer's output: every head ever sewn on
+        layer._outbound_nodes.clear()
+        maps[name] = x = layer(x)
+    return [maps[name] for name in wanted]
+
+
+def rescale(backbone: Backbone, faces: np.ndarray) -> Backbone:
+    """Scale the convolutions so that each channel has mean 0 and spread 1 before its ReLU.
+
+    That is what batch normalisation would do in its first step, folded into the weights: channels
+    that no face ever excites wake up, and one learning rate fits all layers (Salimans and Kingma
+    2016, "Weight normalization", section 3, arXiv:1602.07868).
+
+    Parameters
+    ----------
+    backbone
+        Changed in place.
+    faces
+        float (n, size, size, 3), prepared network input; some hundred training faces.
+
+    Returns
+    -------
+    Backbone
+        The same model with its new digest.
+    """
+    x = keras.ops.convert_to_tensor(faces)
+    for layer in backbone.model.layers[1:]:
+        if layer.name.startswith("conv"):
+            kernel, bias = layer.get_weights()
+            before = keras.ops.conv(x, kernel, padding="same") + bias
+            mean, variance = keras.ops.moments(before, axes=(0, 1, 2))
+            # a channel that never changes stays finite
+            spread = keras.ops.sqrt(variance) + 1e-3 * keras.ops.std(before)
+            x = keras.ops.relu((before - mean) / spread)
+            mean, spread = (keras.ops.convert_to_numpy(values) for values in (mean, spread))
+            layer.set_weights([kernel / spread, (bias - mean) / spread])
+        else:
+            x = layer(x)
+    return Backbone(backbone.model, backbone.weights, digest(backbone.model))
+
+
+def freeze(backbone: keras.Model, trainable: str) -> None:
+    """Let only the blocks learn that `trainable` names, and those behind them; `head`: none.
+
+    Raises
+    ------
+    KeyError
+        If it names something else.
+    """
+    learning = tuple(f"conv{block}" for block in LEARNING_BLOCKS[trainable])
+    for layer in backbone.layers:
+        layer.trainable = layer.name.startswith(learning) if learning else False
+
+
+def classifier(
+    image_shape: tuple[int, int, int],
+    backbone: Backbone,
+    new_head: keras.Model,
+    settings: Settings,
+    mean: tuple[float, float, float] | None,
+    pool: keras.Model,
+) -> keras.Model:
+    """Join pre-processing, backbone and head to one model, from image to probabilities.
+
+    Parameters
+    ----------
+    image_shape
+        Height, width, channels of the images, grey levels 0 to 255.
+    backbone, new_head
+        The trained parts; their layers are shared, not copied.
+    settings
+        For layers and input size.
+    mean
+        Subtracted from B, G, R.
+    pool
+        Model from the layers' maps to the head's features.
+    """
+    preparation = network_input(image_shape, settings.image_size, mean)
+    maps = apply_layers(backbone.model, preparation.output, None, settings.layers)
+    probabilities = new_head(pool(maps))
+    return keras.Model(preparation.input, probabilities, name="emotions_classifier")
+
+
+def count_parameters(layers: Sequence[keras.layers.Layer]) -> tuple[int, int]:
+    """Return how many parameters of some layers learn and how many are frozen."""
+    learning = sum(int(np.prod(w.shape)) for layer in layers for w in layer.trainable_weights)
+    frozen = sum(int(np.prod(w.shape)) for layer in layers for w in layer.non_trainable_weights)
+    return learning, frozen

@@ -1,0 +1,119 @@
+"""From image to network input: three channels, BGR, mean subtracted; and the validation split."""
+
+from functools import lru_cache
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from emotions.files import give_pages_back
+from emotions.network.quiet_keras import keras
+
+# B, G, R; what keras_vggface.utils.preprocess_input(version=1) subtracts, the mean of the
+# 2.6 million faces that VGG-Face was trained on (Parkhi, Vedaldi and Zisserman 2015).
+VGGFACE_MEAN = (93.5940, 104.7624, 129.1863)
+
+
+def training_mean(images: np.ndarray) -> tuple[float, float, float]:
+    """Return the mean of training images, as B, G, R in grey levels of 0 to 255.
+
+    Parameters
+    ----------
+    images
+        uint8 (n, height, width, channels) with 1 or 3 channels, RGB.
+    """
+    total = np.zeros(images.shape[-1])
+    for start in range(0, len(images), 1024):
+        total += images[start : start + 1024].sum(axis=(0, 1, 2), dtype=np.float64)
+        give_pages_back(images)
+    mean = total / (len(images) * images.shape[1] * images.shape[2])
+    return tuple(np.broadcast_to(mean[::-1], 3).tolist())
+
+
+def channel_mean(name: str, images: np.ndarray) -> tuple[float, float, float] | None:
+    """Return the mean that the setting `mean` names, as B, G, R; None for `zero_one`.
+
+    Raises
+    ------
+    KeyError
+        If there is no such mean.
+    """
+    choices = {
+        "vggface": lambda: VGGFACE_MEAN,
+        "training": lambda: training_mean(images),
+        "zero_one": lambda: None,
+    }
+    return choices[name]()
+
+
+def network_input(
+    image_shape: tuple[int, int, int],
+    image_size: int,
+    mean: tuple[float, float, float] | None,
+) -> keras.Model:
+    """Return a model that turns images as loaded into what VGG-Face expects.
+
+    Plain Keras layers without weights, so that they travel inside the saved classifier.
+
+    Parameters
+    ----------
+    image_shape
+        Height, width and channels (1 or 3) of the images, grey levels 0 to 255, RGB.
+    image_size
+        Side of the network's input in pixels.
+    mean
+        Subtracted from B, G, R. None divides by 255 instead, as the seed's code did.
+
+    Returns
+    -------
+    keras.Model
+        (n, height, width, channels) -> float32 (n, image_size, image_size, 3).
+    """
+    images = x = keras.Input(image_shape, name="images")
+    if image_shape[:2] != (image_size, image_size):
+        x = keras.layers.Resizing(image_size, image_size, dtype="float32", name="resize")(x)
+    if image_shape[-1] == 1:
+        x = keras.layers.Concatenate(dtype="float32", name="grey_to_bgr")([x, x, x])
+    else:
+        x = keras.ops.flip(x, axis=-1)  # RGB as loaded, BGR as VGG-Face was trained
+    if mean is None:
+        x = keras.layers.Rescaling(1 / 255, dtype="float32", name="zero_to_one")(x)
+    else:
+        x = keras.layers.Normalization(
+            mean=mean, variance=(1.0, 1.0, 1.0), dtype="float32", name="subtract_mean"
+        )(x)
+    return keras.Model(images, x, name="network_input")
+
+
+def split_off_validation(
+    labels: np.ndarray, groups: np.ndarray, share: float, random_seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split the training images in two: stratified by class, copies kept on one side.
+
+    Parameters
+    ----------
+    labels, groups
+        int (n,): class and group of copies of each image.
+    share
+        Share of the images for validation; the split comes as near as whole folds allow.
+    random_seed
+        Same seed, same split.
+
+    Returns
+    -------
+    training, validation
+        Sorted row numbers.
+    """
+    smallest_class = int(np.unique(labels, return_counts=True)[1].min())
+    folds = max(2, min(round(1 / share), smallest_class))  # each fold needs one of each class
+    return _first_fold(tuple(labels.tolist()), tuple(groups.tolist()), folds, random_seed)
+
+
+@lru_cache(maxsize=4)  # scikit-learn needs ten seconds for FER-2013, and a training asks thrice
+def _first_fold(
+    labels: tuple[int, ...], groups: tuple[int, ...], folds: int, random_seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
+    training, validation = next(splitter.split(labels, labels, groups))
+    for rows in (training, validation):
+        rows.flags.writeable = False  # all who ask get the same arrays
+    return training, validation

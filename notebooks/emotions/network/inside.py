@@ -1,0 +1,142 @@
+"""Why does it say that: where the network looks, and which labels it doubts."""
+
+import numpy as np
+import pandas as pd
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_label_quality_scores
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+
+from emotions.data.dataset import ImageSet
+from emotions.network.quiet_keras import keras
+
+
+def activation_maps(
+    model: keras.Model, layer: str, images: np.ndarray, targets: np.ndarray | None = None
+) -> np.ndarray:
+    """Return Grad-CAM: which places of a layer's maps raise the score of a class.
+
+    Parameters
+    ----------
+    model
+        Image (n, height, width, channels), 0 to 255 -> probabilities; layers by name.
+    layer
+        A convolution or pooling layer of it, for instance `conv5_3`.
+    images
+        uint8 or float.
+    targets
+        int (n,): the class whose score is explained; None takes the most probable one.
+
+    Returns
+    -------
+    np.ndarray
+        float32 (n, rows, columns) of the layer's maps, each image's values from 0 to 1.
+
+    Notes
+    -----
+    Selvaraju et al. 2017, "Grad-CAM", arXiv:1610.02391: the maps are weighed by the mean slope of
+    the class score with respect to each, added up, and what speaks against the class is cut off.
+    The slope is found by Keras' backend in use (TensorFlow, JAX or PyTorch).
+    """
+    maps, after = _cut(model, layer)
+    images = keras.ops.convert_to_tensor(np.asarray(images, np.float32))
+    values = maps(images)
+    if targets is None:
+        targets = keras.ops.convert_to_numpy(after([images, values])).argmax(axis=1)
+    chosen = keras.ops.one_hot(np.asarray(targets), after.output.shape[-1], dtype="float32")
+
+    def score(x):  # noqa: ANN001, ANN202
+        return keras.ops.sum(keras.ops.log(after([images, x]) + 1e-7) * chosen)
+
+    slopes = np.asarray(keras.ops.convert_to_numpy(_gradient(score, values)), np.float32)
+    values = np.asarray(keras.ops.convert_to_numpy(values), np.float32)
+    heat = np.maximum((values * slopes.mean(axis=(1, 2), keepdims=True)).sum(axis=-1), 0)
+    return heat / np.maximum(heat.max(axis=(1, 2), keepdims=True), 1e-12)
+
+
+def _cut(model: keras.Model, layer: str) -> tuple[keras.Model, keras.Model]:
+    """Cut a model in two behind a layer; the second half gets the images too.
+
+    It needs them where the head reads an earlier layer as well. The layers of a model that was put
+    together from another one know both, so the cut is made in a copy, which has only its own.
+    """
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    maps = copy.get_layer(layer).output
+    return keras.Model(copy.input, maps), keras.Model([copy.input, maps], copy.output)
+
+
+def _gradient(function, x):  # noqa: ANN001, ANN202
+    """Return the slope of a number with respect to an array, by the engine below Keras."""
+    engine = keras.backend.backend()
+    if engine == "jax":
+        import jax
+
+        return jax.grad(function)(x)
+    if engine == "torch":
+        import torch
+
+        x = x.detach().requires_grad_(True)
+        return torch.autograd.grad(function(x), x)[0]
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = function(x)
+    return tape.gradient(value, x)
+
+
+def doubtful_labels(
+    estimator: BaseEstimator,
+    features: np.ndarray,
+    images: ImageSet,
+    groups: np.ndarray,
+    *,
+    folds: int = 3,
+    random_seed: int = 0,
+) -> pd.DataFrame:
+    """Return the images whose label cleanlab believes to be wrong, the worst first.
+
+    Every image is judged by a classifier that has not seen it (out-of-fold predictions); copies
+    stay in one fold.
+
+    Parameters
+    ----------
+    estimator
+        A scikit-learn classifier with `predict_proba`.
+    features
+        float (n, ...), one row per image.
+    images
+        With labels, classes and file names.
+    groups
+        int (n,): images of one group are copies of each other.
+    folds, random_seed
+        Of the split.
+
+    Returns
+    -------
+    pandas.DataFrame
+        row, file, label, suggested, quality (0 to 1; how much the label deserves trust).
+
+    Notes
+    -----
+    Northcutt, Jiang and Chuang 2021, "Confident learning", arXiv:1911.00068.
+    """
+    flat = features.reshape(len(features), -1)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
+    predicted = cross_val_predict(
+        estimator, flat, images.labels, groups=groups, cv=splitter, method="predict_proba"
+    )
+    wrong = find_label_issues(
+        images.labels, predicted, return_indices_ranked_by="self_confidence", n_jobs=1
+    )
+    quality = get_label_quality_scores(images.labels, predicted)
+    return pd.DataFrame(
+        {
+            "row": wrong,
+            "file": [images.files[i] for i in wrong],
+            "label": [images.classes[i] for i in images.labels[wrong]],
+            "suggested": [images.classes[i] for i in predicted[wrong].argmax(axis=1)],
+            "quality": quality[wrong],
+        }
+    )

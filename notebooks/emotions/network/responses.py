@@ -1,0 +1,84 @@
+"""What each layer answers to one image, at any input size, computed once."""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from emotions.network.inputs import network_input
+from emotions.network.quiet_keras import keras
+
+Mean = tuple[float, float, float] | None
+
+
+class Responses:
+    """The maps of every layer of a backbone for single images; those of the last few are kept.
+
+    The layers run one after the other, outside of a compiled model: convolutions take maps of any
+    size, so one set of weights serves all input sizes.
+
+    Parameters
+    ----------
+    backbone
+        VGG16's convolutions, a plain chain of layers.
+    images
+        uint8 (n, height, width, channels).
+    """
+
+    def __init__(self, backbone: keras.Model, images: np.ndarray) -> None:
+        self.images = images
+        self.layers = {layer.name: layer for layer in backbone.layers[1:]}
+        self.maps = lru_cache(4)(self._maps)  # a face at 224 pixels has 60 MB of maps
+        self.channel_means = lru_cache(256)(self._channel_means)
+        self._preparation = lru_cache(16)(network_input)
+
+    def network_input(self, row: int, size: int, mean: Mean) -> np.ndarray:
+        """Return what the network gets of an image: float32 (size, size, 3), BGR."""
+        preparation = self._preparation(self.images.shape[1:], size, mean)
+        image = np.asarray(self.images[row : row + 1], np.float32)
+        return np.asarray(keras.ops.convert_to_numpy(preparation(image))[0], np.float32)
+
+    def _maps(self, row: int, size: int, mean: Mean) -> dict[str, np.ndarray]:
+        """Return the maps of all layers by name: float32 (height, width, channels)."""
+        x = keras.ops.convert_to_tensor(self.network_input(row, size, mean)[np.newaxis])
+        found = {}
+        for name, layer in self.layers.items():
+            x = layer(x)
+            found[name] = np.asarray(keras.ops.convert_to_numpy(x)[0], np.float32)
+        return found
+
+    def _channel_means(self, row: int, size: int, mean: Mean) -> dict[str, np.ndarray]:
+        """Return how strongly each channel of each layer answers, on average over the places."""
+        maps = self._maps(row, size, mean)
+        return {name: values.mean(axis=(0, 1)) for name, values in maps.items()}
+
+    def change(
+        self, row: int, one: tuple[int, Mean], other: tuple[int, Mean], layers: tuple[str, ...]
+    ) -> pd.Series:
+        """Return how far the answers to an image move when it is prepared in another way.
+
+        Parameters
+        ----------
+        row
+            Of the image.
+        one, other
+            Input size and mean, before and after.
+        layers
+            Their names.
+
+        Returns
+        -------
+        pandas.Series
+            Per layer the length of the difference of the channels' means, over their length
+            before (0: nothing moves).
+        """
+        before, after = self.channel_means(row, *one), self.channel_means(row, *other)
+        return pd.Series(
+            {
+                name: float(
+                    np.linalg.norm(after[name] - before[name])
+                    / max(np.linalg.norm(before[name]), 1e-12)
+                )
+                for name in layers
+            }
+        )

@@ -1,0 +1,53 @@
+"""Lets keras-vggface 0.6, written for Keras 2 in 2019, run on Keras 3.
+
+The package imports four modules that Keras 3 no longer has. Each stands here with what Keras 3
+calls the same thing today. And Keras 3 forbids the slash in the layer names `fc6/relu`,
+`fc7/relu` and `fc8/softmax` of the whole network; they get an underscore. These layers have no
+weights, so that weights files, which go by name, still fit.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+
+from keras.src.applications.imagenet_utils import obtain_input_shape
+
+from emotions.network.quiet_keras import keras
+
+_ALIASES = {
+    "keras.engine": {},
+    "keras.engine.topology": {"get_source_inputs": keras.utils.get_source_inputs},
+    "keras.utils.data_utils": {"get_file": keras.utils.get_file},
+    "keras.utils.layer_utils": {},
+    "keras_applications": {},
+    "keras_applications.imagenet_utils": {"_obtain_input_shape": obtain_input_shape},
+}
+
+
+def import_keras_vggface() -> ModuleType:
+    """Return the module `keras_vggface.models` of the real package, imported under Keras 3.
+
+    The aliases are there only while it is imported, so that no other code meets them.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If keras-vggface is not installed.
+    """
+    if "keras_vggface.models" in sys.modules:
+        return sys.modules["keras_vggface.models"]
+    added = [name for name in _ALIASES if name not in sys.modules]
+    for name in added:
+        sys.modules[name] = ModuleType(name)
+        vars(sys.modules[name]).update(_ALIASES[name])
+    try:
+        models = importlib.import_module("keras_vggface.models")
+        models.Activation = _activation_without_slash
+        return models
+    finally:
+        for name in added:
+            del sys.modules[name]
+
+
+def _activation_without_slash(activation: str, name: str | None = None) -> keras.layers.Layer:
+    return keras.layers.Activation(activation, name=name.replace("/", "_") if name else None)

@@ -1,0 +1,275 @@
+"""Gathers what the other notebooks left in `output/<data set>/` for the report; trains nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from IPython.display import HTML, Image, Markdown, display
+
+from emotions.course.opening import load_data
+from emotions.files import read_json
+from emotions.measuring.inference import REFERENCE
+from emotions.measuring.results import averaged
+from emotions.measuring.results import read as read_results
+from emotions.settings import read_settings
+
+# Published by the seed project, github.com/Rutatu/cds-visual_Self_assigned_project, in
+# output/Emotions_classifier_report.csv; its rows are sorted here.
+SEED_REPORT = Path(__file__).with_name("seed_report.csv")
+
+RESULT_COLUMNS = {
+    "accuracy_validation": "validation",
+    "accuracy_public": "PublicTest",
+    "accuracy_private": "PrivateTest",
+    "accuracy_test": "both",
+    "accuracy_test_without_copies": "without copies",
+    "macro_f1": "macro F1",
+    "minutes": "minutes",
+}
+DESCRIPTIONS = {
+    "baselines": "Bars: test accuracy of this network and of two baselines",
+    "class_counts": "Bars: number of training and test images of each emotion",
+    "mean_faces": "The average training image of each emotion",
+    "architecture": "Blocks: the frozen convolutions and the new layers of the network",
+    "preprocessing_effect": "Bars: validation accuracy by pre-processing and layer",
+    "Emotions_classifier_performance": "Curves: loss and accuracy against the epoch",
+    "confusion_matrix": "Matrix: true emotion against predicted emotion",
+    "grid_search": "Heat maps: cross-validated accuracy of all combinations of the grid",
+    "layers": "Bars: validation accuracy of the grid search and of three layers",
+    "ladder": "Bars: validation accuracy after each change of the recipe, by weights",
+    "reliability": "Curves: accuracy against confidence, before and after temperature scaling",
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of one data set.
+
+    Attributes
+    ----------
+    folder
+        `output/<data set>`.
+    content
+        Name of a notebook's JSON file -> what it says; empty if the notebook has not run.
+    """
+
+    folder: Path
+    content: dict[str, dict[str, Any]]
+
+    def heading(self) -> Markdown:
+        """Return which data and which weights this report is about."""
+        facts = self._facts()
+        return Markdown(
+            f"**Data: {facts['data']}**{self._origin()}, {facts['training_images']:,} training and "
+            f"{facts['test_images']:,} test images. **Weights of the backbone: "
+            f"{facts.get('weights', 'none')}.**"
+        )
+
+    def summary(self) -> Markdown:
+        """Return the result in a few sentences, made from the numbers."""
+        training, grid = self.content["training"], self.content["grid_search"]
+        if not training or not grid:
+            return self._missing("training" if not training else "grid_search")
+        linear = training["baselines"]["logistic regression on pixels"]
+        layer = f"{training['layer']} {training['pooling']}"
+        ahead = training["accuracy_test"] - linear
+        verdict = "beats" if ahead > 0.01 else "does not beat"
+        return Markdown(
+            f"The network with the parameters of notebook 4 ({layer}, {training['optimizer']}, "
+            f"learning rate {training['learning_rate']:g}, {training['epochs_run']} epochs) gets "
+            f"**{training['accuracy_test']:.1%}** of the test images right. It {verdict} logistic "
+            f"regression on pixels, which gets {linear:.1%}. The best of {_combinations(grid)} "
+            f"combinations of the grid search gets {grid['accuracy_test']:.1%}. A head on "
+            f"{grid['best_layer']}, flattened, gets **{grid['best_layer_test']:.1%}**: the layer "
+            "that feeds the head is a choice like any other, and here is what it is worth."
+        )
+
+    def accuracy_table(self) -> HTML:
+        """Return the test accuracy of every classifier, with the weights it stands on."""
+        training, grid = self.content["training"], self.content["grid_search"]
+        if not training or not grid:
+            return self._missing("training" if not training else "grid_search")
+        weights = training["weights"]
+        baselines = training["baselines"]
+        rows = [
+            ("Always the largest class", "none", baselines["always the largest class"]),
+            ("Logistic regression on pixels", "none", baselines["logistic regression on pixels"]),
+            (f"Head on {training['layer']} {training['pooling']}, notebook 4", weights,
+             training["accuracy_test"]),
+            (f"Best of the grid search, {grid['features']}, notebook 5", weights,
+             grid["accuracy_test"]),
+            (f"Head on {grid['best_layer']} flattened, notebook 5", weights,
+             grid["best_layer_test"]),
+        ]  # fmt: skip
+        if self._facts()["data"] == "FER-2013":
+            seed = pd.read_csv(SEED_REPORT, index_col=0)
+            accuracy = seed.loc["accuracy", "precision"]
+            rows.append(("Seed project, as published (2021)", "VGG-Face", accuracy))
+        table = pd.DataFrame(rows, columns=["classifier", "weights", "test accuracy"])
+        return _table(table.set_index("classifier"), {"test accuracy": "{:.1%}"})
+
+    def data_table(self) -> HTML:
+        """Return the number of images of each emotion."""
+        exploration = self.content["exploration"]
+        if not exploration:
+            return self._missing("exploration")
+        counts = pd.DataFrame(exploration["counts"]).rename_axis("emotion")
+        return _table(counts, dict.fromkeys(counts, "{:,}"))
+
+    def problems_table(self) -> HTML:
+        """Return what notebook 1 found wrong with the images."""
+        exploration = self.content["exploration"]
+        if not exploration:
+            return self._missing("exploration")
+        findings = {name.replace("_", " "): n for name, n in exploration["findings"].items()}
+        table = pd.Series(findings, name="images or groups").rename_axis("found").to_frame()
+        return _table(table, {"images or groups": "{:,}"})
+
+    def training_table(self) -> HTML:
+        """Return the parameters of the training and what came out."""
+        training = self.content["training"]
+        if not training:
+            return self._missing("training")
+        names = [
+            *("optimizer", "learning_rate", "epochs", "epochs_run", "best_epoch", "batch_size"),
+            *("trainable", "layer", "pooling", "image_size", "units", "dropout", "mean"),
+            *("precision", "leave_out", "weights", "accuracy_validation", "accuracy_test"),
+        ]
+        values = {name.replace("_", " "): training[name] for name in names}
+        values |= {f"accuracy on the {part} part of the test": value
+                   for part, value in training["accuracy_test_parts"].items()}  # fmt: skip
+        shown = {k: f"{v:.1%}" if k.startswith("accuracy") else str(v) for k, v in values.items()}
+        return _table(pd.Series(shown, name="value").rename_axis("parameter").to_frame())
+
+    def grid_table(self) -> HTML:
+        """Return the best parameters and the best ten combinations."""
+        grid = self.content["grid_search"]
+        if not grid:
+            return self._missing("grid_search")
+        best = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in grid["best_parameters"].items())
+        display(
+            Markdown(
+                f"{grid['fits']} fits of {grid['grid_epochs']} epochs on {grid['features']}, "
+                f"{grid['folds']} folds of the training images. **Best parameters: {best}**, "
+                f"cross-validated {grid['accuracy_cross_validated']:.1%} ± {grid['spread']:.1%}; "
+                f"on the test images {grid['accuracy_test']:.1%}. The ten best:"
+            )
+        )
+        table = pd.read_csv(self.folder / "grid_search.csv", index_col=0).head(10)
+        shares = [name for name in table if name.startswith(("fold", "mean", "spread"))]
+        return _table(table, dict.fromkeys(shares, "{:.1%}"))
+
+    def classification_report(self, name: str) -> HTML:
+        """Return one of the classification reports, as scikit-learn made it."""
+        file = self.folder / f"{name}.csv"
+        if not file.is_file():
+            return self._missing("training")
+        table = pd.read_csv(file, index_col=0).rename_axis(name.replace("_", " "))
+        scores = dict.fromkeys(("precision", "recall", "f1-score"), "{:.3f}")
+        return _table(table, scores | {"support": "{:,}"})
+
+    def seed_table(self) -> HTML | Markdown:
+        """Return the F1 scores beside those that the seed project published."""
+        if self._facts()["data"] != "FER-2013":
+            return Markdown(
+                f"Its figures are for FER-2013; these results are for {self._facts()['data']}, so "
+                "they cannot be compared."
+            )
+        seed = pd.read_csv(SEED_REPORT, index_col=0)["f1-score"].rename("seed project")
+        columns = [seed]
+        for name, title in (("Emotions_classifier_report", "notebook 4"),
+                            ("best_layer_report", "best layer")):  # fmt: skip
+            file = self.folder / f"{name}.csv"
+            if file.is_file():
+                columns.append(pd.read_csv(file, index_col=0)["f1-score"].rename(title))
+        table = pd.concat(columns, axis=1).rename_axis("F1 score (row accuracy: accuracy)")
+        return _table(table, dict.fromkeys(table, "{:.3f}"))
+
+    def recipes_table(self) -> HTML | Markdown:
+        """Return what the recipes were measured to be worth on FER-2013."""
+        file = REFERENCE.parent / "results.json"
+        if not file.is_file():
+            return Markdown("*results.json is not there: run `run_recipes.py evaluate`.*")
+        table = read_results(file)
+        weights = "; ".join(table["weights"].unique())
+        display(
+            Markdown(
+                "Measured on FER-2013 by `notebooks/run_recipes.py`; each row used the test images "
+                "once. Two views: a face and its mirror image, averaged; the file has the rows of "
+                "one view too. A + joins the models of an ensemble. Notebook 6 tells the story. "
+                f"Weights: {weights}."
+            )
+        )
+        table = averaged(table)
+        table["recipe"] = table["recipe"].str.replace("+", " + ")  # so that the line can break
+        shares = {name: title for name, title in RESULT_COLUMNS.items() if name in table}
+        shown = table[["recipe", "weights", "random_seed", "views", *shares]]
+        shown = shown.rename(columns=shares | {"random_seed": "seed"})
+        formats = {title: "{:.0f}" if title == "minutes" else "{:.1%}" for title in shares.values()}
+        return _table(shown.set_index("recipe"), formats)
+
+    def provenance_table(self) -> HTML:
+        """Return versions, seed, fingerprint and durations."""
+        facts = self._facts()
+        rows = {
+            "data fingerprint": facts["data_fingerprint"],
+            "weights digest": facts.get("weights_digest", ""),
+            "random seed": facts["random_seed"],
+            **facts["versions"],
+        }
+        durations = self.folder / "durations.json"
+        if durations.is_file():
+            seconds = read_json(durations)["notebooks"]
+            rows |= {f"{name}, seconds": f"{value:.0f}" for name, value in seconds.items()}
+        table = pd.Series(rows, name="value").astype(str).rename_axis("what").to_frame()
+        return _table(table)
+
+    def picture(self, name: str) -> Image | Markdown:
+        """Return a figure that shows no single face, described in words."""
+        file = self.folder / f"{name}.png"
+        if not file.is_file():
+            return Markdown(f"*{file.name} is not there: run its notebook first.*")
+        description = DESCRIPTIONS[name]
+        return Image(file, alt=description, metadata={"alt": description})
+
+    def _origin(self) -> str:
+        """Return in brackets whether the pixels are the genuine ones, if that is not plain."""
+        origin = self._facts().get("data_origin", self._facts()["data"])
+        return "" if origin == self._facts()["data"] else f" ({origin})"
+
+    def _facts(self) -> dict[str, Any]:
+        """Return the provenance of the latest notebook that ran."""
+        ran = [c for name in ("training", "exploration", "surgery") if (c := self.content[name])]
+        return ran[0]
+
+    def _missing(self, name: str) -> HTML:
+        return HTML(f"<p><em>{name}.json is not there: run its notebook first.</em></p>")
+
+
+def _combinations(grid: dict[str, Any]) -> int:
+    return grid["fits"] // grid["folds"]
+
+
+def _table(table: pd.DataFrame, formats: dict[str, str] | None = None) -> HTML:
+    """Return a table as plain HTML, without the random ids of pandas' styler."""
+    formatters = {name: text.format for name, text in (formats or {}).items()}
+    return HTML(table.to_html(formatters=formatters, border=0))
+
+
+def collect() -> Results:
+    """Read the results of the data set that the settings name.
+
+    Raises
+    ------
+    FileNotFoundError
+        With one sentence, if no notebook has left any.
+    """
+    settings = read_settings()
+    folder = settings.output / load_data(settings).name
+    names = ("exploration", "preprocessing", "surgery", "training", "grid_search")
+    files = {name: folder / f"{name}.json" for name in names}
+    content = {name: read_json(f) if f.is_file() else {} for name, f in files.items()}
+    if not (content["training"] or content["exploration"] or content["surgery"]):
+        raise FileNotFoundError(f"There are no results in {folder}: run notebooks 1 to 5 first.")
+    return Results(folder, content)

@@ -1,0 +1,32 @@
+"""Pickers and explorers for the notebooks; no logic of their own.
+
+Each one shows itself twice: as a live widget where a kernel runs, and as a plain picture or text
+where none does (exported HTML), so that a page never has a hole.
+"""
+
+from emotions.showing.widgets.browsers import confusion_explorer, grid_explorer, image_browser
+from emotions.showing.widgets.explorer import Explorer, as_png
+from emotions.showing.widgets.faces import ActionUnitSliders
+from emotions.showing.widgets.live import LiveCurve, LiveTraining, compare_runs
+from emotions.showing.widgets.network import feature_map_explorer, input_explorer
+from emotions.showing.widgets.photo import PhotoTaker, Webcam
+from emotions.showing.widgets.pickers import HyperparameterPicker, SearchPicker, describe
+
+__all__ = [
+    "ActionUnitSliders",
+    "Explorer",
+    "HyperparameterPicker",
+    "LiveCurve",
+    "LiveTraining",
+    "PhotoTaker",
+    "SearchPicker",
+    "Webcam",
+    "as_png",
+    "compare_runs",
+    "confusion_explorer",
+    "describe",
+    "feature_map_explorer",
+    "grid_explorer",
+    "image_browser",
+    "input_explorer",
+]

@@ -1,0 +1,151 @@
+"""Explorers of tables and images: the data set, a grid search, a confusion matrix."""
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from emotions.data.dataset import DataError, ImageSet
+from emotions.showing import plots as figures
+from emotions.showing import quick as quick_figures
+from emotions.showing.widgets.explorer import Explorer, dropdown, saying, slider, with_footer
+
+PER_PAGE = 24
+LEGEND = "  =  copy    ≠  copies with different labels    !  another problem"
+
+
+def image_browser(images: ImageSet, problems: pd.DataFrame, footer: str) -> Explorer:
+    """Browse the images of one split by class, all of them or only those with a problem.
+
+    Parameters
+    ----------
+    images
+        What to browse.
+    problems
+        A row per image, in the order of `images`, from `copies.find_problems`.
+    footer
+        Names the data.
+    """
+    if len(images) == 0:
+        return saying("There are no images yet: put some into data/, or let the course draw faces.")
+    kinds = [column for column in problems.columns if problems[column].dtype == bool]
+    marks = problem_marks(problems)
+    most = max(Counter(images.labels.tolist()).values())
+
+    def draw(emotion: str, show: str, page: int) -> Figure:
+        wanted = images.labels == images.classes.index(emotion)
+        if show != "all images":
+            wanted &= problems[show.replace(" ", "_")].to_numpy()
+        chosen, number, pages = _page(np.flatnonzero(wanted), page, PER_PAGE)
+        if len(chosen) == 0:
+            raise DataError(f"{emotion}: no image with {show}. Choose another emotion or problem.")
+        title = f"{emotion}, {show}: page {number} of {pages}\n{LEGEND}"
+        figure = quick_figures.mosaic(
+            [images.images[row] for row in chosen],
+            [_caption(row, marks[row], problems) for row in chosen],
+            title,
+            [marks[row] for row in chosen],
+        )
+        return with_footer(figure, footer)
+
+    return Explorer(
+        draw,
+        emotion=dropdown("emotion", images.classes),
+        show=dropdown("show", ["all images", *(kind.replace("_", " ") for kind in kinds)]),
+        page=slider("page", 1, -(-most // PER_PAGE)),
+    )
+
+
+def problem_marks(problems: pd.DataFrame) -> list[str]:
+    """Return a mark per image: `≠` conflicting labels, `=` a copy, `!` another problem, or none.
+
+    Parameters
+    ----------
+    problems
+        From `copies.find_problems`, of one split or both.
+    """
+    kinds = problems.select_dtypes(bool)
+    copy = problems["copy_in_other_split"] | problems.duplicated("copy_group", keep=False)
+    conflict = problems["conflicting_label"]
+    return np.select([conflict, copy, kinds.any(axis=1)], ["≠", "=", "!"], "").tolist()
+
+
+def _caption(row: int, mark: str, problems: pd.DataFrame) -> str:
+    """Return the number of an image, its mark and, of conflicting copies, the other labels."""
+    if mark != "≠":
+        return f"{row} {mark}".strip()
+    own = problems.iloc[row]
+    group = problems[problems["copy_group"] == own["copy_group"]]
+    others = sorted(set(group["label"]) - {own["label"]})
+    return f"{row} ≠\n{', '.join(others) or 'in the other split'}"
+
+
+def _page(rows: np.ndarray, page: int, per_page: int) -> tuple[np.ndarray, int, int]:
+    """Return the rows on a page, its number and how many there are; after the last, the first."""
+    pages = max(1, -(-len(rows) // per_page))
+    number = (page - 1) % pages
+    return rows[number * per_page :][:per_page], number + 1, pages
+
+
+def grid_explorer(table: pd.DataFrame, parameters: list[str], footer: str) -> Explorer:
+    """Choose two parameters of a grid search, see the mean accuracy over all the others."""
+    if len(table) == 0 or len(parameters) < 2:
+        return saying("There is no grid of two parameters yet: run the search above first.")
+
+    def draw(down: str, across: str) -> Figure:
+        if down == across:
+            raise DataError("Choose two different parameters.")
+        means = table.groupby([down, across], as_index=False)[["mean", "spread"]].mean()
+        title = f"Grid search: {down} against {across}, mean over the other parameters"
+        return with_footer(figures.heat_maps(means, [down, across], title), footer)
+
+    return Explorer(
+        draw,
+        down=dropdown("down", parameters),
+        across=dropdown("across", parameters, parameters[1]),
+    )
+
+
+def confusion_explorer(
+    images: ImageSet, probabilities: np.ndarray | None, footer: str, per_page: int = 16
+) -> Explorer:
+    """Choose a true and a predicted emotion, see the faces in that cell of the confusion matrix.
+
+    Parameters
+    ----------
+    images
+        With their true labels.
+    probabilities
+        float (n, classes); the surest come first. None: nothing is predicted yet.
+    footer
+        Names data and weights.
+    per_page
+        Faces at a time.
+    """
+    if probabilities is None or len(images) == 0:
+        return saying("Nothing is predicted yet: let a classifier look at the test images first.")
+    guess = probabilities.argmax(axis=1)
+
+    def draw(true: str, predicted: str, page: int) -> Figure:
+        cell = (images.labels == images.classes.index(true)) & (
+            guess == images.classes.index(predicted)
+        )
+        rows = np.flatnonzero(cell)
+        if len(rows) == 0:
+            raise DataError(f"No {true} face is taken for {predicted}.")
+        rows = rows[np.argsort(-probabilities[rows, guess[rows]], kind="stable")]
+        chosen, number, pages = _page(rows, page, per_page)
+        captions = [f"{row}: {probabilities[row, guess[row]]:.0%}" for row in chosen]
+        title = f"{true}, taken for {predicted}: {len(rows)} faces, page {number} of {pages}"
+        shown = [images.images[row] for row in chosen]
+        return with_footer(quick_figures.mosaic(shown, captions, title), footer)
+
+    largest = pd.crosstab(images.labels, guess).to_numpy().max()
+    second = images.classes[min(1, len(images.classes) - 1)]
+    return Explorer(
+        draw,
+        true=dropdown("true", images.classes),
+        predicted=dropdown("predicted", images.classes, second),
+        page=slider("page", 1, -(-largest // per_page)),
+    )

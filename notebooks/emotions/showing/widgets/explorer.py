@@ -1,0 +1,119 @@
+"""What all widgets of the course share: controls, a figure that follows them, a static picture."""
+
+import base64
+import io
+import textwrap
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import ipywidgets
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from emotions.data.dataset import DataError
+from emotions.showing import plots as figures
+
+WIDE = {"width": "24em"}  # no widget: one would be closed when a notebook runs again
+LABELLED = {"description_width": "9em"}
+
+
+def as_png(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG and close it."""
+    content = io.BytesIO()
+    # lightly packed and 100 dots per inch: the page is as near as the kernel, the answer is not
+    figure.savefig(
+        content, format="png", dpi=100, bbox_inches="tight", pil_kwargs={"compress_level": 1}
+    )
+    plt.close(figure)
+    return content.getvalue()
+
+
+def sentence(words: str) -> Figure:
+    """Return a figure that says something instead of showing it."""
+    lines = textwrap.wrap(words, 90)
+    figure, axis = plt.subplots(figsize=(9, 0.6 + 0.3 * len(lines)))
+    axis.set_title("\n".join(lines), fontsize=12, y=0.2, parse_math=False)
+    axis.set_axis_off()
+    return figure
+
+
+def with_footer(figure: Figure, footer: str) -> Figure:
+    """Write below a figure which data and weights it was made from."""
+    figure.text(0.995, -0.01, footer, ha="right", va="top", fontsize=9)
+    return figure
+
+
+class Shown:
+    """A picture that follows its controls, and stays as a picture where no kernel runs."""
+
+    def __init__(self) -> None:
+        self.words = ""  # not the image's tooltip: with one ipywidgets 8 fails to show an image
+        self.picture = ipywidgets.Image(format="png")
+        self.picture.layout = ipywidgets.Layout(max_width="100%", align_self="flex-start")
+        self.widget = ipywidgets.VBox([self.picture])
+
+    def show(self, figure: Figure) -> None:
+        """Put a figure, and in words what it shows, in the place of the one before."""
+        self.words = " ".join(figures.description(figure).split())
+        self.picture.value = as_png(figure)
+
+    def _repr_mimebundle_(self, **keywords: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        live = self.widget._repr_mimebundle_(**keywords)
+        static = base64.b64encode(self.picture.value).decode()
+        return {**live, "image/png": static}, {"image/png": {"alt": self.words}}
+
+
+class Explorer(Shown):
+    """Controls above a figure that is drawn anew whenever one of them moves.
+
+    Parameters
+    ----------
+    draw
+        Gets the controls' values by name, returns a matplotlib figure. A `DataError` is shown as
+        its sentence.
+    controls
+        Name -> ipywidgets control.
+    """
+
+    def __init__(self, draw: Callable[..., Figure], **controls: ipywidgets.Widget) -> None:
+        super().__init__()
+        self.draw, self.controls = draw, controls
+        rows = ipywidgets.Layout(flex_flow="row wrap")
+        box = ipywidgets.HBox(list(controls.values()), layout=rows)
+        self.widget.children = (box, self.picture)
+        for control in controls.values():
+            control.observe(self.update, "value")
+        self.update()
+
+    def update(self, change: Any = None) -> None:
+        """Draw the figure with the controls as they are now."""
+        values = {name: control.value for name, control in self.controls.items()}
+        try:
+            self.show(self.draw(**values))
+        except DataError as error:
+            self.show(sentence(str(error)))
+
+
+def saying(words: str) -> Explorer:
+    """Return an explorer of nothing yet, which says what to do first."""
+    return Explorer(lambda: sentence(words))
+
+
+def dropdown(name: str, options: Iterable, value: Any = None) -> ipywidgets.Dropdown:
+    """Return a labelled list to choose from; the first option is chosen if none is named."""
+    options = list(options)
+    return ipywidgets.Dropdown(
+        options=options,
+        value=options[0] if value is None else value,
+        description=name,
+        style=LABELLED,
+        layout=WIDE,
+    )
+
+
+def slider(name: str, low: int, high: int) -> ipywidgets.IntSlider:
+    """Return a labelled slider of whole numbers that answers when it is let go."""
+    return ipywidgets.IntSlider(
+        low, low, max(low, high), description=name, style=LABELLED, layout=WIDE,
+        continuous_update=False,
+    )  # fmt: skip

@@ -1,0 +1,49 @@
+"""Muscles of a drawn face as sliders."""
+
+from typing import Any
+
+import ipywidgets
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from emotions.data.drawn_faces import ACTION_UNITS, EXPRESSIONS, draw_face
+from emotions.showing.widgets.explorer import Explorer, dropdown
+
+
+class ActionUnitSliders(Explorer):
+    """One slider per facial action unit, and a drawn face that follows; or pick an expression."""
+
+    def __init__(self) -> None:
+        sliders = {
+            f"unit_{number}": ipywidgets.FloatSlider(
+                value=0.0,
+                min=0.0,
+                max=1.0,
+                step=0.1,
+                description=f"AU{number} {what.split(':')[0]}",
+                style={"description_width": "15em"},
+                layout=ipywidgets.Layout(width="30em"),
+                tooltip=what,
+            )
+            for number, what in ACTION_UNITS.items()
+        }
+        self.expression = dropdown("expression", EXPRESSIONS)
+        super().__init__(self._draw, **sliders)
+        self.expression.observe(self._pose, "value")
+        self.widget.children = (self.expression, *self.widget.children)
+        self.expression.value = "happy"
+
+    def _pose(self, change: Any) -> None:
+        for name, slider in self.controls.items():
+            number = int(name.removeprefix("unit_"))
+            slider.value = 0.8 if number in EXPRESSIONS[change["new"]] else 0.0
+
+    @staticmethod
+    def _draw(**values: float) -> Figure:
+        units = {int(name.removeprefix("unit_")): value for name, value in values.items()}
+        active = " + ".join(f"AU{number}" for number, value in units.items() if value)
+        figure, axis = plt.subplots(figsize=(3.2, 3.6))
+        axis.imshow(draw_face(units), vmin=0, vmax=255, interpolation="nearest")
+        axis.set_axis_off()
+        axis.set_title(f"A face with {active or 'no action unit: neutral'}", fontsize=10, wrap=True)
+        return figure

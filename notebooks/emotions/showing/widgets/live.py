@@ -1,0 +1,203 @@
+"""A training while it goes on, and beside those before it."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import pandas as pd
+from IPython.display import HTML, display
+from matplotlib.figure import Figure
+
+from emotions.data.dataset import DataError
+from emotions.network.movement import Movement
+from emotions.showing import plots as figures
+from emotions.showing import quick as quick_figures
+from emotions.showing.widgets.explorer import (
+    LABELLED,
+    Explorer,
+    Shown,
+    dropdown,
+    saying,
+    sentence,
+    with_footer,
+)
+from emotions.training import task as training
+
+LOOK_AGAIN = 0.1  # seconds between two looks at the training
+DRAW_AGAIN = 2.0  # seconds between two figures
+MEASURES = {
+    "validation accuracy": "val_accuracy",
+    "training accuracy": "accuracy",
+    "validation loss": "val_loss",
+    "training loss": "loss",
+}
+
+
+class LiveCurve:
+    """Loss and accuracy while a model trains.
+
+    Parameters
+    ----------
+    epochs
+        How many are planned.
+    title
+        Of the figure.
+    """
+
+    def __init__(self, epochs: int, title: str) -> None:
+        self.epochs, self.title = epochs, title
+        self._drawn = 0.0
+        self._text = display(HTML("<pre>Starting ...</pre>"), display_id=True)
+        self._picture = display(HTML(""), display_id=True)
+
+    def update(self, history: pd.DataFrame) -> None:
+        """Show the history so far; the figure every two seconds, and at the end."""
+        self._text.update(HTML(f"<pre>{progress(history, self.epochs)}</pre>"))
+        if time.monotonic() - self._drawn > DRAW_AGAIN or len(history) == self.epochs:
+            figure = figures.performance(history, self.title)
+            self._picture.update(figure, metadata=figures.alternative(figure))
+            plt.close(figure)
+            self._drawn = time.monotonic()
+
+    def finish(self, history: pd.DataFrame) -> None:
+        """Show the last state."""
+        if len(history):
+            self._drawn = 0.0
+            self.update(history)
+
+
+def progress(history: pd.DataFrame, epochs: int) -> str:
+    """Return in words how far a training is."""
+    last = history.iloc[-1]
+    return (
+        f"Epoch {len(history)} of {epochs}: accuracy {last['accuracy']:.1%} in training, "
+        f"{last['val_accuracy']:.1%} in validation"
+    )
+
+
+class LiveTraining(Shown):
+    """A training with its curves, what moves in the network, and a button that stops it.
+
+    The training has a thread of its own. The cell waits for it, but lets the kernel hear what the
+    controls say meanwhile; that is why the cell says `await`.
+
+    Parameters
+    ----------
+    task
+        From `training.prepare`, not trained yet.
+    title
+        Of the figure.
+    """
+
+    def __init__(self, task: training.Task, title: str) -> None:
+        super().__init__()
+        self.task, self.title = task, title
+        self.stop = threading.Event()
+        self.movement = Movement(task.whole)
+        self.button = ipywidgets.Button(
+            description="Stop training",
+            icon="stop",
+            tooltip="Ends the training after its current steps; the best epoch so far is kept",
+            layout={"width": "14em"},
+        )
+        self.button.on_click(self._ask_to_stop)
+        self.message = ipywidgets.HTML("The first epoch has begun.")
+        self.widget.children = (self.button, self.message, self.picture)
+        self._history = pd.DataFrame()
+        self.show(sentence("The first epoch has begun: the curves come when it is over."))
+
+    async def train(self) -> training.Run:
+        """Train to the end, or until someone stops it; show what happens meanwhile.
+
+        Both the button and the ■ of the toolbar stop it: what was learnt is kept.
+        """
+        shown = display(self, display_id=True)
+        with ThreadPoolExecutor(1, "training") as thread:
+            future = thread.submit(training.train, self.task, on_epoch=self._note, stop=self.stop)
+            try:
+                await self._watch(future)
+            finally:
+                self.stop.set()  # also if a figure cannot be drawn: no thread stays behind
+                self.button.disabled = True
+        run = future.result()
+        self._finish(run)
+        if shown is not None:  # None where no notebook runs
+            shown.update(self)  # the picture for pages without a kernel is the last one
+        return run
+
+    async def _watch(self, future: Future) -> None:
+        drawn, seen = 0.0, 0
+        while not future.done():
+            try:
+                await asyncio.sleep(LOOK_AGAIN)
+            except asyncio.CancelledError:  # the ■ of the toolbar
+                self._ask_to_stop()
+            history = self._history
+            if len(history) > seen:
+                seen = len(history)
+                self.message.value = progress(history, self.task.settings.epochs)
+            if len(history) and time.monotonic() - drawn > DRAW_AGAIN:
+                self._draw(history)
+                drawn = time.monotonic()
+
+    def _note(self, history: pd.DataFrame) -> None:
+        """Keep the history; called in the training's thread, where nothing may be drawn."""
+        self._history = history
+
+    def _ask_to_stop(self, button: Any = None) -> None:
+        self.stop.set()
+        self.button.disabled = True
+        self.button.description = "Stopping …"
+
+    def _draw(self, history: pd.DataFrame, best_epoch: int | None = None) -> None:
+        title = f"{self.title}\n{progress(history, self.task.settings.epochs)}"
+        self.show(quick_figures.training(history, self.movement.table(), title, best_epoch))
+
+    def _finish(self, run: training.Run) -> None:
+        self.button.description = "Stopped" if run.stopped else "Trained"
+        if len(run.history) == 0:
+            self.show(sentence("No epoch was trained: nothing has moved."))
+            return
+        kept = f"Kept: epoch {run.best_epoch} with {run.history['val_accuracy'].max():.1%}."
+        how = "Stopped" if run.stopped else "Trained"
+        self.message.value = f"{how}. {progress(run.history, self.task.settings.epochs)}. {kept}"
+        self._draw(run.history, run.best_epoch)
+
+
+def compare_runs(curves: Mapping[str, pd.DataFrame], footer: str) -> Explorer:
+    """Choose a measure and some runs, see their curves together.
+
+    Parameters
+    ----------
+    curves
+        From `earlier_runs.read`.
+    footer
+        Names data and weights.
+    """
+    if not curves:
+        return saying("No run is kept yet: train once, then its curve is here.")
+    names = list(curves)
+
+    def draw(measure: str, runs: tuple[str, ...]) -> Figure:
+        if not runs:
+            raise DataError("Choose at least one run (several with Ctrl or Shift).")
+        title = f"{measure.capitalize()} of {len(runs)} of {len(names)} runs"
+        if len(names) == 1:
+            title += "\nTrain again with other parameters: its curve comes beside this one"
+        chosen = {name: curves[name][MEASURES[measure]] for name in runs}
+        return with_footer(quick_figures.runs(chosen, title, measure), footer)
+
+    several = ipywidgets.SelectMultiple(
+        options=names,
+        value=names[:5],
+        rows=min(8, len(names) + 1),
+        description="runs",
+        style=LABELLED,
+        layout={"width": "60em"},
+    )
+    return Explorer(draw, measure=dropdown("measure", MEASURES), runs=several)

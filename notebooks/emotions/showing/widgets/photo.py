@@ -1,0 +1,134 @@
+"""Your own photo: uploaded, or taken with the webcam; it stays in memory."""
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets
+import pandas as pd
+
+from emotions.data.dataset import DataError
+from emotions.measuring import photos
+from emotions.measuring.inference import Classifier
+from emotions.showing import plots as figures
+from emotions.showing.widgets.explorer import Shown, sentence
+
+LONGEST_NAME = 60  # letters of a file's name in a title
+
+
+class Webcam(anywidget.AnyWidget):
+    """A button that starts the camera and one that takes a picture.
+
+    The picture comes as a message, so that it never is part of the widget's state, which
+    JupyterLab may save with the notebook. If the browser refuses the camera, the widget says why
+    and what to do.
+
+    Parameters
+    ----------
+    on_picture
+        Gets the bytes of a JPEG.
+    """
+
+    _esm = Path(__file__).with_name("webcam.js")
+
+    def __init__(self, on_picture: Callable[[bytes], None]) -> None:
+        super().__init__()
+        self._on_picture = on_picture
+        self.on_msg(self._receive)
+
+    def _receive(self, widget: Any, content: Any, buffers: list[memoryview]) -> None:
+        if content == {"kind": "picture"} and len(buffers) == 1:
+            self._on_picture(bytes(buffers[0]))
+
+
+class PhotoTaker(Shown):
+    """Upload a photo or take one; see its faces, each with the probability of every emotion.
+
+    Nothing is written to disk, and nothing is kept but the figure.
+
+    Parameters
+    ----------
+    classifier
+        From `inference.own_or_shipped`; None if there is none yet.
+    photo
+        To begin with; None begins with a sentence.
+    """
+
+    def __init__(self, classifier: Classifier | None, photo: photos.Photo | None = None) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.table = pd.DataFrame()
+        self.upload = ipywidgets.FileUpload(
+            accept="image/*",
+            multiple=False,
+            description="Upload a photo",
+            tooltip="Choose one picture from your computer; it is not kept",
+            layout={"width": "14em"},
+        )
+        self.upload.observe(self._uploaded, "value")
+        self.webcam = Webcam(lambda content: self.take(content, "webcam"))
+        self.message = ipywidgets.HTML()
+        ways = ipywidgets.HBox([self.upload, self.webcam], layout={"flex_flow": "row wrap"})
+        self.widget.children = (ways, self.message, self.picture)
+        if classifier is None:
+            self._say("There is no classifier yet: run notebook 4, then this one again.")
+        elif photo is None:
+            self._say("No photo yet: upload one, or start the camera and take one.")
+        else:
+            self.look_at(photo)
+
+    def _uploaded(self, change: Any) -> None:
+        for file in change["new"]:
+            self.take(bytes(file["content"]), file["name"])
+        if change["new"]:
+            self.upload.value = ()  # the same file can be chosen again, and no copy stays
+
+    def take(self, content: bytes, name: str) -> None:
+        """Show the faces of a picture, or one sentence that says why not.
+
+        Parameters
+        ----------
+        content
+            Of an image file of any usual format.
+        name
+            Of the file, as the browser gives it.
+        """
+        if self.classifier is None:
+            return
+        try:
+            self.look_at(photos.read_photo(content, _plain(name)))
+        except DataError as error:
+            self._say(str(error))
+
+    def look_at(self, photo: photos.Photo) -> None:
+        """Show the faces of a photo with their probabilities; without a face, of all of it."""
+        found = len(photo.boxes)
+        photo = photo if found else photo.as_one_face()
+        self.table = photos.emotions_in(photo, self.classifier.model, self.classifier.classes)
+        title = photo.name.replace("$", r"\$")  # a dollar sign would begin a formula
+        self.show(figures.photo(photo.pixels, photo.boxes, self.table, title))
+        how = f"{found} found" if found else "none found, so the whole picture is taken as one"
+        self.message.value = f"<b>{escape(photo.name)}</b>, faces: {how}.{_as_list(self.table)}"
+
+    def _say(self, words: str) -> None:
+        self.table = pd.DataFrame()
+        self.message.value = f"<b>{escape(words)}</b>"
+        self.show(sentence(words))
+
+
+def _plain(name: str) -> str:
+    """Return a file's name without what cannot be printed, and not too long."""
+    plain = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return plain if len(plain) <= LONGEST_NAME else f"{plain[:LONGEST_NAME]}…"
+
+
+def _as_list(table: pd.DataFrame) -> str:
+    """Return the probabilities as text, for those who cannot read the bars."""
+    rows = []
+    for face, values in table.iterrows():
+        ordered = values.sort_values(ascending=False, kind="stable")
+        words = ", ".join(f"{escape(str(name))} {share:.0%}" for name, share in ordered.items())
+        rows.append(f"<li>Face {face}: {words}</li>")
+    return f"<ul>{''.join(rows)}</ul>"

@@ -1,0 +1,393 @@
+"""The grid search that the seed promised: scikit-learn's, over Keras heads."""
+
+import contextlib
+import functools
+import math
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, StratifiedGroupKFold
+from sklearn.utils.multiclass import unique_labels
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from emotions.network import head as surgery
+from emotions.network.features import channel_statistics
+from emotions.network.quiet_keras import keras
+from emotions.training.batches import Batches
+from emotions.training.engine import SingleSteps, steps_of
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+FACTOR = 3  # halving keeps a third of the combinations and trains them on three times the images
+FEWEST_PER_CLASS = 10  # images that halving starts with, on average
+_TAKING_TURNS = threading.RLock()  # a worker may have several threads, a model has one state
+
+
+class HeadClassifier(ClassifierMixin, BaseEstimator):
+    """The Keras head as a scikit-learn classifier with plain parameters.
+
+    Keras' own `SKLearnClassifier` loses its epochs when scikit-learn clones it, and SciKeras does
+    not work with scikit-learn 1.9; a clone of this one has all its parameters, because they are
+    plain.
+
+    Parameters
+    ----------
+    optimizer, learning_rate, units, dropout, batch_size, epochs
+        As in `Settings`.
+    images
+        Train on so many of the images, drawn at random; None, or more than there are: all.
+    random_state
+        Starts weights, dropout and the order of the batches.
+    """
+
+    def __init__(
+        self,
+        optimizer: str = "Adam",
+        learning_rate: float = 0.001,
+        units: int = 256,
+        dropout: float = 0.0,
+        batch_size: int = 64,
+        epochs: int = 50,
+        images: int | None = None,
+        random_state: int = 2013,
+    ) -> None:
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.units = units
+        self.dropout = dropout
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.images = images
+        self.random_state = random_state
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "HeadClassifier":  # noqa: N803
+        """Train a new head on features X, float (n, channels), and labels y (n,).
+
+        Raises
+        ------
+        ValueError
+            If X and y do not fit together or y has only one class.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float32)  # noqa: N806
+        self.classes_ = unique_labels(y)
+        if len(self.classes_) < 2:
+            raise ValueError("The head needs at least two classes, but y has 1 class only.")
+        rows = np.random.default_rng(self.random_state).permutation(len(X))[: self.images]
+        self.mean_, self.variance_ = channel_statistics(X, np.sort(rows))
+        with _TAKING_TURNS:
+            self._train(self._scaled(X), np.searchsorted(self.classes_, y), rows)
+        return self
+
+    def _train(self, inputs: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> None:
+        steps = self._start()
+        for epoch in range(self.epochs):
+            steps.train(Batches(inputs, labels, rows, self.batch_size, self.random_state, epoch))
+        self.weights_ = steps.model.get_weights()
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Return probabilities (n, classes) for features X, float (n, channels)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, reset=False)  # noqa: N806
+        parts = np.array_split(self._scaled(X), -(-len(X) // 4096))
+        with _TAKING_TURNS:
+            model = self._shared().model
+            model.set_weights(self.weights_)
+            outputs = [keras.ops.convert_to_numpy(model(part)) for part in parts]
+        return np.concatenate(outputs).astype(np.float64)
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        return (values - self.mean_) / np.sqrt(self.variance_)
+
+    def _shared(self) -> SingleSteps:
+        return _traced_head(
+            self.n_features_in_, len(self.classes_), self.units, self.dropout, self.optimizer
+        )
+
+    def _start(self) -> SingleSteps:
+        """Return the shared model as if it were new: weights, dropout, optimizer."""
+        steps = self._shared()
+        shape = (self.n_features_in_, len(self.classes_), self.units, self.dropout)
+        new = _new_head(*shape, self.random_state).variables
+        for variable, value in zip(steps.model.variables, new, strict=True):
+            variable.assign(value)
+        for variable in steps.model.optimizer.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        steps.model.optimizer.learning_rate = self.learning_rate
+        return steps
+
+    def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Return the most probable class of each row of features X, float (n, channels)."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def _new_head(
+    channels: int, classes: int, units: int, dropout: float, random_seed: int
+) -> keras.Model:
+    """Return a head for features that are scaled already."""
+    return surgery.head(
+        (channels,),
+        classes,
+        units=units,
+        dropout=dropout,
+        statistics=(np.zeros(channels), np.ones(channels)),
+        random_seed=random_seed,
+    )
+
+
+@functools.lru_cache(maxsize=32)
+def _traced_head(
+    channels: int, classes: int, units: int, dropout: float, optimizer: str
+) -> SingleSteps:
+    """Return the one model that all heads of this form take turns in.
+
+    A graph is traced for every new model, which takes longer than a small head trains.
+    """
+    model = _new_head(channels, classes, units, dropout, random_seed=0)
+    model.compile(surgery.OPTIMIZERS[optimizer](), "sparse_categorical_crossentropy")
+    return steps_of(model)
+
+
+class FitCounter:
+    """A scikit-learn callback that counts the fits of a search in a progress bar.
+
+    Parameters
+    ----------
+    progress
+        Makes the bar: called with `total`, `desc` and `unit`, like tqdm.
+    fits
+        How many there will be.
+    client
+        Of the Dask workers that do the fits; None if this process does.
+
+    Notes
+    -----
+    The methods are those that scikit-learn 1.9 asks of a callback (`sklearn.callback`). Its own
+    `ProgressBar` draws with rich, repaints the cell for every level of the search, and listens on
+    a socket of this machine alone. A worker has a copy of this callback, without the bar, and
+    reports through Dask's own events.
+    """
+
+    def __init__(
+        self, progress: Callable[..., Any], fits: int, client: "Client | None" = None
+    ) -> None:
+        self.progress, self.fits, self.client = progress, fits, client
+        self.topic = f"fits-{uuid.uuid4().hex}"
+        self.workers: dict[tuple, str] = {}  # number of a fit -> who did it
+        self._bar: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a worker needs of it."""
+        away = {"progress": None, "client": None, "_bar": None, "workers": {}}
+        return {**self.__dict__, **away}
+
+    def setup(self, estimator: BaseEstimator, context: Any) -> None:
+        """Open the bar."""
+        self._bar = self.progress(total=self.fits, desc="Grid search", unit="fit")
+        if self.client is not None:
+            self.client.subscribe_topic(self.topic, lambda event: self._count(*event[1]))
+
+    def on_fit_task_begin(self, estimator: BaseEstimator, context: Any) -> None:
+        """Do nothing: only finished fits are counted."""
+
+    def on_fit_task_end(self, estimator: BaseEstimator, context: Any) -> None:
+        """Count one fit of one combination on one fold."""
+        if context.task_name != "candidate-split-evaluation":
+            return
+        fit = (context.parent.task_id, context.task_id)
+        if self._bar is not None:
+            self._count(fit, "this process")
+            return
+        from distributed import get_worker
+
+        worker = get_worker()
+        worker.log_event(self.topic, (fit, str(worker.name)))
+
+    def _count(self, fit: tuple, worker: str) -> None:
+        """Count a fit once, also if a second worker had to do it again."""
+        if tuple(fit) in self.workers or self._bar is None:
+            return
+        self.workers[tuple(fit)] = worker
+        if self.client is not None:
+            shares = sorted(Counter(self.workers.values()).items())
+            done = ", ".join(f"worker {name}: {fits}" for name, fits in shares)
+            self._bar.set_postfix_str(done, refresh=False)
+        self._bar.update(1)
+
+    def teardown(self, estimator: BaseEstimator, context: Any) -> None:
+        """Close the bar."""
+        if self.client is not None:
+            self.client.unsubscribe_topic(self.topic)
+        self._bar.update(self.fits - self._bar.n)  # reports may be later than results
+        self._bar.close()
+
+
+def count_combinations(grid: dict[str, list]) -> int:
+    """Return how many combinations of values a grid has."""
+    return math.prod(len(values) for values in grid.values())
+
+
+def count_fits(grid: dict[str, list], folds: int) -> int:
+    """Return the number of fits of a full search: combinations times folds."""
+    return count_combinations(grid) * folds
+
+
+def halving_rounds(combinations: int, images: int, classes: int) -> list[tuple[int, int]]:
+    """Return for each round of successive halving how many combinations train on how many images.
+
+    Each round keeps the best third and gives it three times the images, until the last one has
+    all of them (Jamieson and Talwalkar 2016, "Non-stochastic best arm identification and
+    hyperparameter optimization", arXiv:1502.07943).
+    """
+    last = 0
+    while FACTOR ** (last + 1) <= combinations and (
+        images >= FEWEST_PER_CLASS * classes * FACTOR ** (last + 1)
+    ):
+        last += 1
+    first = -(-images // FACTOR**last)
+    rounds = []
+    for number in range(last + 1):
+        rounds.append((combinations, first * FACTOR**number))
+        combinations = -(-combinations // FACTOR)
+    return rounds
+
+
+def share_of_work(rounds: list[tuple[int, int]], images: int) -> float:
+    """Return the images that halving trains on, as a share of those of the full grid.
+
+    Parameters
+    ----------
+    rounds
+        From `halving_rounds`.
+    images
+        That one fit of the full grid trains on: those of all folds but one.
+    """
+    return sum(fits * min(wanted, images) for fits, wanted in rounds) / (rounds[0][0] * images)
+
+
+def search(
+    features: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    grid: dict[str, list],
+    *,
+    epochs: int,
+    folds: int,
+    random_seed: int,
+    progress: Callable[..., Any],
+    kind: str = "full",
+    client: "Client | None" = None,
+) -> GridSearchCV | HalvingGridSearchCV:
+    """Compare combinations by cross-validation on the training images, then fit the best.
+
+    Parameters
+    ----------
+    features, labels, groups
+        Of the training images: float (n, channels), int (n,), int (n,). Images of one group
+        (copies of each other) stay in one fold.
+    grid
+        Parameter of `HeadClassifier` -> values to try.
+    epochs, folds, random_seed
+        Of each fit, of the cross-validation, of everything random.
+    progress
+        Makes a progress bar, like tqdm.
+    kind
+        `full`: every combination on all images. `halving`: rounds, see `halving_rounds`.
+    client
+        Of the Dask workers that do the fits (`emotions.training.workers`); None: this process.
+
+    Returns
+    -------
+    GridSearchCV or HalvingGridSearchCV
+        Fitted: `best_params_`, `best_score_`, `cv_results_`, `best_estimator_`.
+
+    Raises
+    ------
+    ValueError
+        If a class has fewer groups than there are folds.
+    """
+    features = np.asarray(features)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
+    splits = list(splitter.split(features, labels, groups))
+    estimator = HeadClassifier(epochs=epochs, random_state=random_seed)
+    how = {"scoring": "accuracy", "cv": splits, "error_score": "raise"}
+    if kind == "halving":
+        classes = len(np.unique(labels))
+        rounds = halving_rounds(count_combinations(grid), len(labels), classes)
+        searcher = HalvingGridSearchCV(
+            estimator,
+            grid,
+            factor=FACTOR,
+            resource="images",
+            min_resources=rounds[0][1],
+            max_resources=rounds[-1][1],
+            random_state=random_seed,
+            **how,
+        )
+        fits = sum(combinations for combinations, _ in rounds) * folds
+    else:
+        searcher = GridSearchCV(estimator, grid, **how)
+        fits = count_fits(grid, folds)
+    searcher.set_callbacks(FitCounter(progress, fits, client))
+    with _on_workers(client, features, labels, splits):
+        searcher.fit(features, labels)
+    best = searcher.best_params_.items()  # a row of the table of all, which keeps its images
+    searcher.best_params_ = {name: value for name, value in best if name != "images"}
+    return searcher
+
+
+@contextlib.contextmanager
+def _on_workers(
+    client: "Client | None", features: np.ndarray, labels: np.ndarray, splits: list[tuple]
+) -> Iterator[None]:
+    """Let scikit-learn's fits run on Dask's workers, if there are any.
+
+    All arrays go to each worker once. That is for speed, and so that nothing is lost with a
+    worker: joblib itself would give each array to a single one, and Dask's memory manager would
+    take away what it holds for spare copies.
+    """
+    if client is None:
+        yield
+        return
+    arrays = [features, labels, *(rows for split in splits for rows in split)]
+    manages_memory = client.amm.running()
+    client.amm.stop()
+    try:
+        with joblib.parallel_config("dask", client=client, scatter=arrays):
+            yield
+    finally:
+        if manages_memory:
+            client.amm.start()
+
+
+def results_table(searcher: GridSearchCV | HalvingGridSearchCV) -> pd.DataFrame:
+    """Return all combinations, the best first, with their accuracy in each fold.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One column per parameter, then `fold_1` ..., `mean`, `spread` (standard deviation over the
+        folds), all shares of 0 to 1; the index is the rank from 1. After halving also `images`
+        before `fold_1`: what the combination trained on in its last round, which decides first.
+    """
+    results = searcher.cv_results_
+    table = pd.DataFrame(results["params"])
+    for fold in range(searcher.n_splits_):
+        table[f"fold_{fold + 1}"] = results[f"split{fold}_test_score"]
+    table["mean"] = results["mean_test_score"]
+    table["spread"] = results["std_test_score"]
+    order = ["mean"]
+    if "images" in table:
+        order = ["images", "mean"]
+        parameters = list(table.columns[: table.columns.get_loc("images")])
+        table = table.drop_duplicates(parameters, keep="last")
+    table = table.sort_values(order, ascending=False, kind="stable")
+    return table.set_index(pd.RangeIndex(1, len(table) + 1, name="rank"))

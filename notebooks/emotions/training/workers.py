@@ -1,0 +1,121 @@
+"""Dask workers for the grid search: on this machine, or on others behind a scheduler."""
+
+import contextlib
+import re
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from distributed import Client, LocalCluster
+from distributed.security import Security
+
+from emotions.settings import LOCAL_WORKERS, Settings
+
+PACKAGE = Path(__file__).resolve().parents[1]
+SECONDS = 15  # to wait for a scheduler or a worker
+# A worker does one fit at a time on one core. Several threads in each would wait for each other.
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+
+
+class ClusterError(RuntimeError):
+    """The workers cannot be used; the message says why and what to do."""
+
+
+@contextlib.contextmanager
+def connect(settings: Settings) -> Iterator[Client | None]:
+    """Yield a client of the workers that the setting `scheduler` names; None for this process.
+
+    Workers on this machine end with the context; those of a scheduler go on.
+
+    Raises
+    ------
+    ClusterError
+        If there is no scheduler at the address, or no worker.
+    """
+    if settings.scheduler is None:
+        yield None
+        return
+    with contextlib.ExitStack() as stack:
+        if settings.scheduler.startswith("local"):
+            local = stack.enter_context(_local_workers(settings.scheduler))
+            client = stack.enter_context(Client(local, set_as_default=False))
+        else:
+            client = stack.enter_context(_of_scheduler(settings))
+            _hand_over_code(client)
+        _check_workers(client)
+        yield client
+
+
+def _local_workers(scheduler: str) -> LocalCluster:
+    count = re.fullmatch(LOCAL_WORKERS, scheduler)[1]
+    return LocalCluster(
+        n_workers=int(count or psutil.cpu_count(logical=False) or 1),
+        threads_per_worker=1,
+        env=ONE_THREAD,
+        dashboard_address="127.0.0.1:0",  # the link is for this machine, on any free port
+        silence_logs="CRITICAL",
+    )
+
+
+def _of_scheduler(settings: Settings) -> Client:
+    try:
+        return Client(
+            settings.scheduler,
+            security=_security(settings),
+            timeout=SECONDS,
+            set_as_default=False,
+        )
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"The Dask scheduler {settings.scheduler} cannot be used "
+            f"({str(error).splitlines()[0]}): start it with `dask scheduler`, check address and "
+            "certificates, or leave the setting scheduler out."
+        ) from None
+
+
+def _security(settings: Settings) -> Security | None:
+    """Return the certificates for a scheduler that talks TLS."""
+    if not settings.scheduler.startswith("tls://"):
+        return None
+    return Security(
+        tls_ca_file=str(settings.tls_ca),
+        tls_client_cert=str(settings.tls_certificate),
+        tls_client_key=str(settings.tls_key),
+        require_encryption=True,
+    )
+
+
+def _hand_over_code(client: Client) -> None:
+    """Give the workers of other machines this package, as it is here."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / f"{PACKAGE.name}.zip"
+        with zipfile.ZipFile(archive, "w") as content:
+            for file in sorted(PACKAGE.rglob("*.py")):
+                content.write(file, file.relative_to(PACKAGE.parent))
+        client.upload_file(str(archive))
+
+
+def _check_workers(client: Client) -> None:
+    try:
+        client.wait_for_workers(1, timeout=SECONDS)
+        client.get_versions(check=True, packages=["keras", "tensorflow", "sklearn"])
+    except TimeoutError:
+        raise ClusterError(
+            f"The scheduler {client.scheduler.address} has no worker after {SECONDS} s: start one "
+            f"with `dask worker {client.scheduler.address} --nthreads 1`."
+        ) from None
+    except ValueError as error:  # Dask's table of versions
+        raise ClusterError(
+            "The workers have other packages than this notebook; install requirements.lock on "
+            f"all machines:\n{error}"
+        ) from None
+
+
+def describe(client: Client | None) -> str:
+    """Return who does the fits, and where to watch them."""
+    if client is None:
+        return "The fits run in this kernel."
+    names = sorted(str(x["name"]) for x in client.scheduler_info(n_workers=-1)["workers"].values())
+    return f"{len(names)} workers ({', '.join(names)}). Dashboard: {client.dashboard_link}"

@@ -1,0 +1,123 @@
+"""The environment: one list of requirements, a lock that satisfies it, and what is installed."""
+
+import importlib.util
+import re
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+MISSION = (
+    *("jupyterlab", "tensorflow", "keras-vggface", "ipywidgets"),
+    *("matplotlib", "scikit-learn", "nbconvert"),
+)
+
+
+def load_script(name: str) -> ModuleType:
+    """Import a script of the folder setup."""
+    description = importlib.util.spec_from_file_location(name, ROOT / "setup" / f"{name}.py")
+    module = importlib.util.module_from_spec(description)
+    description.loader.exec_module(module)
+    return module
+
+
+def locked() -> list[tuple[Requirement, int]]:
+    """Return every entry of the lock with the number of its hashes."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    without_comments = re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE)
+    entries = re.split(r"\n(?=\S)", without_comments.strip())
+    return [
+        (Requirement(entry.split("--hash")[0].replace("\\", "").strip()), entry.count("--hash="))
+        for entry in entries
+    ]
+
+
+def environment() -> dict:
+    """Return the content of environment.yml."""
+    return yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+
+
+DIRECT = [
+    Requirement(text) for text in load_script("lock").pip_requirements(ROOT / "environment.yml")
+]
+LOCKED = locked()
+
+
+def test_the_lock_was_read():
+    assert len(LOCKED) > len(DIRECT) > len(MISSION)
+
+
+@pytest.mark.parametrize("wanted", DIRECT, ids=str)
+def test_the_lock_satisfies_the_environment(wanted: Requirement):
+    name = canonicalize_name(wanted.name)
+    pins = [pin for pin, _ in LOCKED if canonicalize_name(pin.name) == name]
+    assert pins, f"{wanted.name} is not in the lock: run `make lock`"
+    for pin in pins:
+        (exact,) = pin.specifier
+        assert exact.operator == "=="
+        assert wanted.specifier.contains(exact.version, prereleases=True)
+
+
+@pytest.mark.parametrize("wanted", DIRECT, ids=str)
+def test_what_is_installed_is_what_is_locked(wanted: Requirement):
+    name = canonicalize_name(wanted.name)
+    pins = [pin for pin, _ in LOCKED if canonicalize_name(pin.name) == name]
+    here = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+    assert [str(pin.specifier) for pin in here] == [f"=={version(wanted.name)}"]
+
+
+def test_every_entry_of_the_lock_has_hashes():
+    assert [pin.name for pin, hashes in LOCKED if hashes == 0] == []
+
+
+@pytest.mark.parametrize("name", MISSION)
+def test_a_package_of_the_course_is_required(name: str):
+    assert name in {canonicalize_name(wanted.name) for wanted in DIRECT}
+
+
+@pytest.mark.parametrize("wanted", DIRECT, ids=lambda wanted: wanted.name)
+def test_a_comment_says_why_a_package_is_needed(wanted: Requirement):
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert re.search(rf"^ +- {re.escape(wanted.name)} .*# \w.{{8,}}$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("requirements.lock", "environment.yml", "pyproject.toml", "Makefile", ".ci/run"),
+        *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "setup").glob("*.py"))),
+    ],
+)
+def test_no_file_names_a_package_index(name: str):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert "://" not in text
+    assert not re.search(r"(?<!no-emit-)(index-url|find-links|trusted-host)", text)
+
+
+def test_the_bounds_of_python_stand_once():
+    bound = next(text for text in environment()["dependencies"] if str(text).startswith("python "))
+    allowed = SpecifierSet(bound.removeprefix("python "))
+    minors = [minor for minor in range(40) if allowed.contains(f"3.{minor}")]
+    install = load_script("install")
+    assert ((3, minors[0]), (3, minors[-1])) == (install.OLDEST, install.NEWEST)
+    assert install.OLDEST <= sys.version_info[:2] <= install.NEWEST
+
+
+@pytest.mark.parametrize("wrong", [(3, 10), (3, 14), (2, 7)])
+def test_a_wrong_python_is_told_the_mend(wrong: tuple[int, int]):
+    complaint = load_script("install").complain_about_python(wrong)
+    assert f"This is Python {wrong[0]}.{wrong[1]}" in complaint
+    assert "make PYTHON=python3.12" in complaint
+
+
+def test_a_right_python_hears_nothing():
+    install = load_script("install")
+    assert install.complain_about_python(install.OLDEST) is None
+    assert install.complain_about_python(install.NEWEST) is None

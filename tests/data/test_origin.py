@@ -1,0 +1,250 @@
+"""Is it the data you think: altered copies are told from the genuine set, whatever was altered."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from emotions.data import dataset, origin
+from emotions.data.dataset import FaceData, ImageSet
+from emotions.data.drawn_faces import draw_data_set
+from PIL import Image, ImageFilter, ImageOps
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> FaceData:
+    folder = tmp_path_factory.mktemp("origin")
+    draw_data_set(folder / "faces", train=420, test=210)
+    data = dataset.load(folder / "faces/train", folder / "faces/test", folder / "cache")
+    return replace(data, name="faces")
+
+
+@pytest.fixture(scope="module")
+def genuine(drawn) -> origin.Sketch:
+    return origin.sketch_of(drawn)
+
+
+def each(change):
+    """Return a function that changes images one by one with Pillow."""
+    return lambda images: np.stack(
+        [np.asarray(change(Image.fromarray(image[..., 0])))[..., None] for image in images]
+    )
+
+
+def compressed(image: Image.Image) -> Image.Image:
+    memory = io.BytesIO()
+    image.save(memory, "JPEG", quality=50)
+    return Image.open(memory).convert("L")
+
+
+def noisy(images: np.ndarray) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(0, 5, images.shape)
+    return np.clip(images + noise, 0, 255).astype(np.uint8)
+
+
+def framed(images: np.ndarray) -> np.ndarray:
+    changed = images.copy()
+    changed[:, [0, -1]] = changed[:, :, [0, -1]] = 0
+    return changed
+
+
+ALTERATIONS = {
+    "blurred": each(lambda image: image.filter(ImageFilter.GaussianBlur(0.7))),
+    "equalised": each(ImageOps.equalize),
+    "stretched in contrast": each(ImageOps.autocontrast),
+    "saved as JPEG": each(compressed),
+    "noisy": noisy,
+    "brighter": lambda images: np.clip(images.astype(int) + 20, 0, 255).astype(np.uint8),
+    "gamma": lambda images: (255 * (images / 255) ** 0.7).astype(np.uint8),
+    "posterised": lambda images: images & 0xF0,
+    "inverted": lambda images: 255 - images,
+    "enlarged and shrunk": each(lambda i: i.resize((96, 96), 3).resize((48, 48), 3)),
+    "sharpened": each(lambda image: image.filter(ImageFilter.SHARPEN)),
+    "median filter": each(lambda image: image.filter(ImageFilter.MedianFilter(3))),
+    "turned a little": each(lambda image: image.rotate(5, Image.Resampling.BICUBIC)),
+    "cropped": each(lambda image: image.crop((2, 2, 46, 46)).resize((48, 48))),
+    "framed": framed,
+    "mosaic": lambda images: images[:, ::2, ::2].repeat(2, 1).repeat(2, 2),
+}
+
+
+def unforeseen(number: int):
+    """Return an alteration made up at random: a filter, a curve of grey levels and a warp."""
+    random = np.random.default_rng(number)
+    kernel = random.normal(0, 0.15, 9)
+    kernel[4] += 1
+    curve = np.interp(np.arange(256), np.linspace(0, 255, 6), np.sort(random.uniform(0, 255, 6)))
+    warp = (1, *random.normal(0, 0.03, 1), 1, *random.normal(0, 0.03, 1), 1, 0)
+
+    def change(image: Image.Image) -> Image.Image:
+        filtered = image.filter(ImageFilter.Kernel((3, 3), kernel.tolist(), kernel.sum()))
+        warped = filtered.transform(image.size, Image.Transform.AFFINE, warp, 2)
+        return warped.point(curve.round().astype(int).tolist())
+
+    return each(change)
+
+
+def with_images(data: FaceData, train: np.ndarray | None, test: np.ndarray | None) -> FaceData:
+    parts = zip((data.train, data.test), (train, test), strict=True)
+    one, other = (part if new is None else replace(part, images=new) for part, new in parts)
+    return replace(data, train=one, test=other)
+
+
+def rows(part: ImageSet, chosen: np.ndarray) -> ImageSet:
+    files = tuple(part.files[row] for row in chosen)
+    return ImageSet(part.images[chosen], part.labels[chosen], part.classes, files)
+
+
+def joined(one: ImageSet, other: ImageSet) -> ImageSet:
+    images = np.concatenate([one.images, other.images])
+    labels = np.concatenate([one.labels, other.labels])
+    return ImageSet(images, labels, one.classes, one.files + other.files)
+
+
+# Train against test -------------------------------------------------------------------
+
+
+def test_train_and_test_of_one_source_get_no_warning(drawn):
+    assert origin.split_warnings(drawn) == []
+
+
+@pytest.mark.parametrize("name", ALTERATIONS)
+def test_a_test_split_that_was_altered_gets_a_warning(drawn, name):
+    altered = with_images(drawn, None, ALTERATIONS[name](np.asarray(drawn.test.images)))
+    found = origin.split_warnings(altered)
+    assert found and all(text.startswith("Train and test do not look alike") for text in found)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_so_does_an_alteration_that_no_one_thought_of(drawn, number):
+    altered = with_images(drawn, unforeseen(number)(np.asarray(drawn.train.images)), None)
+    assert origin.split_warnings(altered)
+
+
+def test_few_images_get_no_false_warning(drawn):
+    few = replace(
+        drawn,
+        train=rows(drawn.train, np.arange(0, 420, 10)),
+        test=rows(drawn.test, np.arange(0, 210, 10)),
+    )
+    assert origin.split_warnings(few) == []
+
+
+def test_the_seed_does_not_decide(drawn):
+    assert [origin.split_warnings(drawn, seed) for seed in (1, 2, 3)] == [[], [], []]
+
+
+# Altered copies -----------------------------------------------------------------------
+
+
+def test_the_genuine_set_is_genuine_in_any_order(drawn, genuine):
+    assert origin.origin_of(drawn, genuine) == "genuine FER-2013"
+    order = np.random.default_rng(0).permutation(len(drawn.train))
+    assert origin.alterations(replace(drawn, train=rows(drawn.train, order)), genuine) == []
+
+
+@pytest.mark.parametrize("name", ALTERATIONS)
+def test_a_copy_with_other_pixels_is_not_genuine(drawn, genuine, name):
+    change = ALTERATIONS[name]
+    parts = (np.asarray(part.images) for part in (drawn.train, drawn.test))
+    said = origin.origin_of(with_images(drawn, *map(change, parts)), genuine)
+    assert said.startswith("FER-2013, altered: "), said
+    assert "other pixels" in said or "not recognised" in said
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_nor_is_one_that_was_altered_in_an_unforeseen_way(drawn, genuine, number):
+    parts = (unforeseen(number)(np.asarray(p.images)) for p in (drawn.train, drawn.test))
+    assert origin.origin_of(with_images(drawn, *parts), genuine).startswith("FER-2013, altered: ")
+
+
+def test_one_changed_pixel_is_enough(drawn, genuine):
+    images = drawn.train.images.copy()
+    images[7, 3, 3] ^= 1
+    said = origin.origin_of(with_images(drawn, images, None), genuine)
+    assert said.startswith("FER-2013, altered: about 1 images with other pixels")
+
+
+def test_the_direction_of_a_change_is_named(drawn, genuine):
+    parts = [np.asarray(part.images) for part in (drawn.train, drawn.test)]
+    softer = with_images(drawn, *map(ALTERATIONS["blurred"], parts))
+    assert "softer" in origin.origin_of(softer, genuine)
+    mirrored = with_images(drawn, *(part[:, :, ::-1] for part in parts))
+    assert "(mirrored)" in origin.origin_of(mirrored, genuine)
+
+
+def test_an_enlarged_copy_is_told_its_size(drawn, genuine):
+    enlarge = each(lambda image: image.resize((96, 96), Image.Resampling.BICUBIC))
+    parts = [enlarge(np.asarray(part.images)) for part in (drawn.train, drawn.test)]
+    assert "resized to 96x96 pixels" in origin.origin_of(with_images(drawn, *parts), genuine)
+
+
+def test_a_copy_that_was_split_anew(drawn, genuine):
+    both = joined(drawn.train, drawn.test)
+    order = np.random.default_rng(0).permutation(630)
+    again = replace(drawn, train=rows(both, order[:420]), test=rows(both, order[420:]))
+    said = origin.origin_of(again, genuine)
+    moved = int((order[:420] >= 420).sum() + (order[420:] < 420).sum())
+    assert said == f"FER-2013, altered: {moved} images moved between train and test"
+
+
+def test_a_copy_with_other_labels(drawn, genuine):
+    labels = drawn.train.labels.copy()
+    labels[:30] = (labels[:30] + 1) % 7
+    other = replace(drawn, train=replace(drawn.train, labels=labels))
+    assert origin.origin_of(other, genuine) == "FER-2013, altered: 30 images in another class"
+
+
+def test_a_copy_with_augmented_and_doubled_images(drawn, genuine):
+    part = rows(drawn.train, np.arange(100))
+    turned = replace(part, images=part.images[:, :, ::-1].copy())
+    said = origin.origin_of(replace(drawn, train=joined(drawn.train, turned)), genuine)
+    assert "(mirrored)" in said and "100 images more than there should be" in said
+    said = origin.origin_of(replace(drawn, train=joined(drawn.train, part)), genuine)
+    assert said == "FER-2013, altered: 100 exact copies added"
+
+
+def test_half_of_the_set(drawn, genuine):
+    half = replace(drawn, train=rows(drawn.train, np.arange(0, 420, 2)))
+    assert "about 210 images missing" in origin.origin_of(half, genuine)
+
+
+def test_other_data_are_other_data(drawn):
+    assert origin.origin_of(drawn) == "other data"
+    random = np.random.default_rng(0)
+    noise = [random.integers(0, 256, part.images.shape, np.uint8) for part in
+             (drawn.train, drawn.test)]  # fmt: skip
+    assert origin.origin_of(with_images(drawn, *noise)) == "other data"
+
+
+def test_findings_are_made_once_and_damage_makes_them_anew(drawn, tmp_path, monkeypatch):
+    first = origin.examine(drawn, tmp_path)
+    assert first == origin.Findings("other data", ())
+    with monkeypatch.context() as patched:
+        patched.setattr(origin, "origin_of", lambda data: pytest.fail("made twice"))
+        assert origin.examine(drawn, tmp_path) == first
+    (file,) = tmp_path.iterdir()
+    file.write_text("{")
+    assert origin.examine(drawn, tmp_path) == first
+
+
+# The genuine data ---------------------------------------------------------------------
+
+
+@pytest.mark.fer2013
+def test_the_shipped_sketch_is_that_of_fer2013(fer2013):
+    made, shipped = origin.sketch_of(fer2013), origin.read_sketch()
+    for name in ("checksums", "signs", "test", "labels"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(shipped, name))
+    assert origin.origin_of(fer2013) == "genuine FER-2013"
+    assert origin.alterations(fer2013, shipped) == []
+    assert origin.split_warnings(fer2013) == []
+
+
+@pytest.mark.fer2013
+@pytest.mark.parametrize("name", ["equalised"])
+def test_altered_copies_of_fer2013(fer2013, name):
+    change, copy = ALTERATIONS[name], replace(fer2013, name="fer2013_other")
+    parts = [change(np.asarray(part.images)) for part in (copy.train, copy.test)]
+    assert origin.origin_of(with_images(copy, *parts)).startswith("FER-2013, altered: about 3")
+    assert origin.split_warnings(with_images(copy, None, parts[1]))

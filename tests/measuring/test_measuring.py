@@ -1,0 +1,314 @@
+"""Views, intervals, calibration, augmentation, recipes, the compact file, Grad-CAM, photos."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import run_recipes
+from emotions.course import opening as course_setup
+from emotions.data.dataset import DataError
+from emotions.measuring import compact, inference, ladder, photos, results
+from emotions.measuring import scores as measuring
+from emotions.network import head as surgery
+from emotions.network import inside as looking_inside
+from emotions.network.backbone import build
+from emotions.network.quiet_keras import keras
+from emotions.recipes import RECIPES
+from emotions.settings import SettingsError, read_settings
+from emotions.training import task as training
+from emotions.training.augmentation import AUGMENTATIONS, Augmentation, mixup
+from PIL import Image
+
+
+def test_two_views_are_the_image_and_its_mirror_image():
+    images = np.arange(2 * 4 * 4).reshape(2, 4, 4, 1)
+    one, mirrored = measuring.views_of(images, 2)
+    assert (one == images).all() and (mirrored == images[:, :, ::-1]).all()
+    assert len(measuring.views_of(images, 10)) == 10
+    with pytest.raises(ValueError, match="choose 1, 2 or 10"):
+        measuring.views_of(images, 3)
+
+
+def test_a_moved_view_repeats_the_edge():
+    images = np.arange(16 * 16).reshape(1, 16, 16, 1)
+    up_left = measuring.views_of(images, 10)[2]  # moved by one pixel up and to the left
+    assert (up_left[0, :-1, :-1] == images[0, 1:, 1:]).all()
+    assert (up_left[0, -1, :-1] == images[0, -1, 1:]).all()
+
+
+def test_the_interval_holds_the_accuracy_and_shrinks_with_more_images():
+    random = np.random.default_rng(0)
+    few, many = random.random(100) < 0.6, random.random(5000) < 0.6
+    low, high = measuring.interval(many, 1)
+    assert low < many.mean() < high
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.24 / 5000), rel=0.1)
+    assert np.diff(measuring.interval(few, 1))[0] > 4 * (high - low)
+
+
+def test_an_honest_classifier_has_no_calibration_error_and_a_boaster_has():
+    random = np.random.default_rng(0)
+    sure = random.uniform(0.5, 1, 20_000)
+    labels = (random.random(20_000) > sure).astype(int)
+    honest = np.stack([sure, 1 - sure], axis=1)
+    assert measuring.calibration_error(labels, honest) < 0.01
+    assert measuring.temperature(labels, honest) == pytest.approx(1, abs=0.05)
+    boaster = measuring.cooled(honest, 0.5)
+    assert measuring.calibration_error(labels, boaster) > 0.05
+    warmth = measuring.temperature(labels, boaster)
+    assert warmth == pytest.approx(2, abs=0.1)
+    assert measuring.calibration_error(labels, measuring.cooled(boaster, warmth)) < 0.01
+
+
+def test_scores_count_parts_and_leave_copies_out():
+    labels = np.array([0, 0, 1, 1])
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.1, 0.9], [0.3, 0.7]])
+    files = [
+        "a/PublicTest_1.jpg",
+        "a/PublicTest_2.jpg",
+        "b/PrivateTest_3.jpg",
+        "b/PrivateTest_4.jpg",
+    ]
+    copies = np.array([False, True, False, False])
+    found = measuring.scores(labels, probabilities, files=files, copies=copies)
+    assert found["accuracy_test"] == 0.75
+    assert (found["accuracy_public"], found["accuracy_private"]) == (0.5, 1.0)
+    assert found["accuracy_test_without_copies"] == 1.0
+    assert found["balanced_accuracy"] == 0.75
+
+
+def test_augmentation_mirrors_exactly_and_repeats_with_the_same_seed():
+    images = np.random.default_rng(0).integers(0, 255, (64, 48, 48, 1)).astype(np.uint8)
+    changed = AUGMENTATIONS["mirror"](images, np.random.default_rng(1))
+    same = (changed == images).all(axis=(1, 2, 3))
+    turned = (changed == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (same | turned).all() and 16 < turned.sum() < 48
+    for name in ("light", "strong"):
+        one, other = (AUGMENTATIONS[name](images, np.random.default_rng(5)) for _ in range(2))
+        assert (one == other).all() and one.min() >= 0 and one.max() <= 255
+        assert (one != images).any()
+    assert (Augmentation()(images, np.random.default_rng(0)) == images).all()
+
+
+def test_augmentation_keeps_three_channels():
+    images = np.zeros((2, 32, 32, 3), np.uint8)
+    assert AUGMENTATIONS["strong"](images, np.random.default_rng(0)).shape == images.shape
+
+
+def test_mixup_blends_inputs_and_labels_alike():
+    inputs, targets = np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32)
+    blend, labels = mixup(inputs, targets, 1.0, np.random.default_rng(3))
+    assert np.allclose(blend, labels) and np.allclose(labels.sum(axis=1), 1)
+    assert not np.allclose(blend, inputs)
+
+
+def test_every_recipe_is_valid_and_what_you_say_wins(monkeypatch):
+    for name, values in RECIPES.items():
+        settings = read_settings(recipe=name)
+        assert all(getattr(settings, key) == value for key, value in values.items())
+    assert read_settings(recipe="best", epochs=2).epochs == 2
+    monkeypatch.setenv("EMOTIONS_RECIPE", "best")
+    monkeypatch.setenv("EMOTIONS_EPOCHS", "4")
+    assert read_settings().epochs == 4 and read_settings().trainable == "block3"
+    with pytest.raises(SettingsError, match="there are the recipes"):
+        read_settings(recipe="magic")
+
+
+def test_the_learning_rate_rises_and_falls():
+    settings = read_settings(learning_rate=0.1, epochs=10, warmup=1, schedule="cosine")
+    rate = surgery.learning_rate(settings, 100)
+    values = [float(rate(step)) for step in (0, 50, 100, 550, 1000)]
+    assert values == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=2e-3)
+    assert surgery.learning_rate(settings.changed(schedule="constant", warmup=0), 100) == 0.1
+
+
+def test_rescaled_channels_have_mean_0_and_spread_1():
+    backbone = build("random", 48, None, 0)
+    faces = np.random.default_rng(0).normal(0, 60, (16, 48, 48, 3)).astype(np.float32)
+    before = backbone.digest
+    scaled = surgery.rescale(backbone, faces)
+    assert scaled.digest != before
+    layer = scaled.model.get_layer("conv2_1")
+    maps = keras.Model(scaled.model.input, scaled.model.get_layer("pool1").output)(faces)
+    kernel, bias = layer.get_weights()
+    values = np.asarray(keras.ops.conv(maps, kernel, padding="same")) + bias
+    assert np.abs(values.mean((0, 1, 2))).max() < 0.02
+    assert np.median(values.std((0, 1, 2))) == pytest.approx(1, abs=0.05)
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_course):
+    """A classifier with every kind of parameter, trained for an epoch, and its course."""
+    course = tiny_course(
+        trainable="block5", layer="pool4+pool5", pooling="flatten", epochs=1, batch_size=16,
+        augmentation="light", label_smoothing=0.1, mixup=0.2, schedule="cosine", warmup=0.5,
+        backbone_rate=0.5, weight_decay=0.01, weights="random", head_epochs=1, precision="float32",
+    )  # fmt: skip
+    backbone, policy = course_setup.open_backbone(course)
+    old = {w.path: np.asarray(w) for w in backbone.model.weights}
+    task = training.prepare(course.settings, course.data, backbone, policy)
+    run = training.train(task)
+    moved = {w.path for w in backbone.model.weights if (np.asarray(w) != old[w.path]).any()}
+    return course, task, run, moved
+
+
+def test_only_the_wanted_block_learns_with_all_of_it_switched_on(trained):
+    _, _, run, moved = trained
+    assert len(run.history) == 1 and np.isfinite(run.history.to_numpy()).all()
+    assert moved and all(path.startswith("conv5") for path in moved)
+
+
+def test_a_compact_file_gives_the_same_probabilities(trained, tmp_path):
+    course, task, _, _ = trained
+    details = {
+        **course.settings.model_dump(include=training.PARAMETERS),
+        "classes": list(task.classes),
+        "image_shape": list(course.data.train.images.shape[1:]),
+        "mean_bgr": [93.5940, 104.7624, 129.1863],
+    }
+    file = tmp_path / "classifier.safetensors"
+    compact.save(file, task.whole, details)
+    model, read = compact.load(file)
+    images = course.data.test.images[:8].astype(np.float32)
+    assert np.allclose(model(images), task.whole(images), atol=0.02)
+    assert read["classes"] == list(task.classes)
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(DataError, match="damaged"):
+        compact.load(file)
+    with pytest.raises(DataError, match="There is no classifier"):
+        compact.load(tmp_path / "missing.safetensors")
+
+
+def test_grad_cam_finds_the_place_that_decides():
+    """A network whose class 1 reads one corner alone: the heat must lie in that corner."""
+    images = keras.Input((8, 8, 1))
+    maps = keras.layers.Conv2D(1, 1, use_bias=False, kernel_initializer="ones", name="maps")(images)
+    flat = keras.layers.Flatten()(maps)
+    model = keras.Model(images, keras.layers.Dense(2, activation="softmax", use_bias=False)(flat))
+    weights = np.zeros((64, 2), np.float32)
+    weights[0, 1] = 1
+    model.layers[-1].set_weights([weights])
+    picture = np.zeros((1, 8, 8, 1), np.float32)
+    picture[0, 0, 0] = 3
+    heat = looking_inside.activation_maps(model, "maps", picture)
+    assert heat.shape == (1, 8, 8) and heat[0].argmax() == 0 and heat[0, 4:, 4:].max() == 0
+
+
+def test_grad_cam_of_the_shipped_classifier_and_of_a_head_on_two_layers():
+    """The first is put together from another model; in the second a path leads past the layer."""
+    faces = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
+    shipped = inference.load_shipped()
+    layer = shipped.details["layer"].split("+")[-1]
+    heat = looking_inside.activation_maps(shipped.model, layer, faces)
+    assert heat.shape[0] == 2 and np.isfinite(heat).all() and heat.max() == 1
+
+    images = keras.Input((48, 48, 1))
+    early = keras.layers.MaxPooling2D(4, name="early")(images)
+    late = keras.layers.Conv2D(3, 4, 4, name="late")(early)
+    both = keras.layers.Concatenate()([keras.layers.Flatten()(each) for each in (early, late)])
+    model = keras.Model(images, keras.layers.Dense(2, activation="softmax")(both))
+    assert looking_inside.activation_maps(model, "late", faces).shape == (2, 3, 3)
+
+
+def test_photos(trained, tmp_path):
+    """Faces of a package's photograph; none, several, turned by EXIF, broken."""
+    from skimage import data
+
+    _, task, _, _ = trained
+    person = Image.fromarray(data.astronaut())
+    person.save(tmp_path / "one.png")
+    pair = Image.new("RGB", (1024, 512))
+    pair.paste(person, (0, 0))
+    pair.paste(person, (512, 0))
+    pair.save(tmp_path / "two.png")
+    Image.new("RGB", (300, 200), "grey").save(tmp_path / "none.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held on its side
+    person.rotate(90, expand=True).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    faces = {name: len(photos.read_photo(tmp_path / name).boxes)
+             for name in ("one.png", "two.png", "none.png", "turned.jpg")}  # fmt: skip
+    assert faces == {"one.png": 1, "two.png": 2, "none.png": 0, "turned.jpg": 1}
+    left, top, width, height = photos.read_photo(tmp_path / "one.png").boxes[0]
+    assert left < 225 < left + width and top < 120 < top + height  # the astronaut's face
+    table = photos.folder_table(tmp_path, task.whole, task.classes, tmp_path / "faces.csv")
+    assert table.loc["none.png", "note"] == "no face found"
+    assert "delete it or" in table.loc["broken.jpg", "note"]
+    assert len(table.loc[["two.png"]]) == 2
+    shares = table.loc[["one.png", "two.png"], list(task.classes)].astype(float)
+    assert np.allclose(shares.sum(axis=1), 1)
+    assert len(pd.read_csv(tmp_path / "faces.csv")) == len(table)
+
+
+def test_a_photo_that_is_none_gets_one_sentence(tmp_path):
+    for file, words in ((tmp_path / "no.jpg", "There is no file"), (tmp_path, "is a folder")):
+        with pytest.raises(DataError, match=words):
+            photos.read_photo(file)
+    with pytest.raises(DataError, match="There is no image in"):
+        photos.folder_table(tmp_path, None, [])
+
+
+def test_details_travel_as_json(trained):
+    course, *_ = trained
+    assert json.loads(json.dumps(course.settings.model_dump(include=training.PARAMETERS)))
+
+
+def test_every_rung_is_a_valid_set_of_parameters():
+    for rung in ladder.RUNGS:
+        assert read_settings(**rung.settings)
+    assert len({rung.name for rung in ladder.RUNGS}) == len(ladder.RUNGS)
+
+
+@pytest.fixture(scope="module")
+def results_folder(tiny_faces, tmp_path_factory):
+    """Return the folder of the results after two seeds of a recipe and a rung, all kept."""
+    home = tmp_path_factory.mktemp("runs")
+    names = {"TRAIN_DATA": tiny_faces / "train", "VAL_DATA": tiny_faces / "test"}
+    names |= {"DATA": home / "data", "OUTPUT": home / "output"}
+    with pytest.MonkeyPatch.context() as environment:
+        for name, path in names.items():
+            environment.setenv(f"EMOTIONS_{name}", str(path))
+        run_recipes.main(["train", "frozen_plus", "--weights", "hed", "--seeds", "1", "2013"])
+        run_recipes.main(["ladder", "--weights", "hed", "--rungs", "mirror", "mean"])
+        run_recipes.main(["evaluate"])
+        run_recipes.main(["ship"])
+        run_recipes.main(["check"])
+    return next(file.parent for file in home.glob("output/*/results.json"))
+
+
+def test_recipes_from_the_command_line_to_the_shipped_classifier(results_folder):
+    measured = results.read(results_folder / "results.json")
+    assert sorted(measured["random_seed"]) == [1, 1, 2013, 2013]
+    assert sorted(measured["views"]) == [1, 1, 2, 2]
+    rungs = pd.read_csv(results_folder / "ladder.csv")
+    # the recipe's own run is the rung mirror
+    assert rungs["rung"].tolist() == ["mean", "mirror", "views_2", "ensemble"][: len(rungs)]
+    assert len(rungs) == 3  # two seeds have two validation splits: no ensemble of them
+    model, details = compact.load(results_folder / "classifier.safetensors")
+    best = measured.loc[measured["accuracy_validation"].idxmax()]
+    assert details["accuracy_validation"] == pytest.approx(
+        measured.query("views == 1")["accuracy_validation"].max(), abs=0.08
+    )
+    assert details["recipe"] == best["recipe"] == "frozen_plus"
+    card = (results_folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"--seeds {details['random_seed']}" in card and "PrivateTest" not in card
+
+
+def test_the_spread_of_seeds(results_folder):
+    table = results.spread(results.read(results_folder / "results.json"))
+    assert table["seeds"].tolist() == [2, 2]
+    one = results.read(results_folder / "results.json").query("views == 1")["accuracy_test"]
+    assert table.loc[0, "deviation"] == pytest.approx(abs(np.diff(one))[0] / np.sqrt(2))
+    assert (table["lowest"] <= table["mean"]).all() and (table["mean"] <= table["highest"]).all()
+
+
+def test_a_learning_curve_ends_with_the_run(results_folder):
+    curves = pd.read_csv(results_folder / "curves.csv")
+    assert set(curves["random_seed"]) == {1, 2013}
+    run = curves[curves["random_seed"] == 2013]
+    assert run["minutes"].is_monotonic_increasing and len(run) == RECIPES["frozen_plus"]["epochs"]
+    rungs = pd.read_csv(results_folder / "ladder.csv").set_index("rung")
+    assert run["minutes"].iloc[-1] == pytest.approx(rungs.loc["mirror", "minutes"], abs=1e-5)
+    assert run["accuracy_validation"].max() == pytest.approx(
+        rungs.loc["mirror", "accuracy_validation"], abs=1e-5
+    )

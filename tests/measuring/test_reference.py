@@ -1,0 +1,139 @@
+"""The committed results of FER-2013: genuine, complete, quoted rightly, and without a face."""
+
+import base64
+import json
+import re
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+from emotions.data import copies
+from emotions.data.dataset import GENUINE_FER2013_FINGERPRINT
+from emotions.measuring import compact
+from emotions.measuring import scores as measuring
+from emotions.settings import ROOT
+
+REFERENCE = ROOT / "output" / "fer2013"
+# Figures of all images together, of maps or of the network; never of single faces.
+WITHOUT_FACES = {
+    "Emotions_classifier_performance", "VGG-Face_CNN_architecture", "architecture", "baselines",
+    "class_counts", "confusion_matrix", "filters", "grid_search", "layers", "mean_faces",
+    "minutes", "preprocessing_effect", "train_and_test", "ladder", "reliability",
+}  # fmt: skip
+
+
+def results(name: str) -> dict:
+    return json.loads((REFERENCE / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "name", ["exploration", "preprocessing", "surgery", "training", "grid_search"]
+)
+def test_results_come_from_the_genuine_data_and_name_their_weights(name):
+    content = results(name)
+    assert content["data_fingerprint"] == GENUINE_FER2013_FINGERPRINT
+    assert (content["training_images"], content["test_images"]) == (28_709, 7_178)
+    assert name == "exploration" or content["weights"]
+
+
+def test_defaults_are_the_seeds_and_the_grid_is_large_enough():
+    training, grid = results("training"), results("grid_search")
+    assert (training["optimizer"], training["learning_rate"], training["epochs_run"]) == (
+        "Adam", 0.001, 50,
+    )  # fmt: skip
+    assert grid["fits"] // grid["folds"] >= 24 and grid["folds"] >= 3
+
+
+def test_only_figures_without_single_faces_are_committed():
+    listed = subprocess.run(
+        ["git", "ls-files", "output", "data"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("this is no git checkout, so nothing is committed")
+    tracked = listed.stdout.split()
+    assert "data/README.md" in tracked
+    assert [file for file in tracked if file.startswith("data/")] == ["data/README.md"]
+    pictures = {file for file in tracked if file.endswith((".png", ".jpg", ".keras"))}
+    assert pictures <= {f"output/fer2013/{name}.png" for name in WITHOUT_FACES}
+    assert [file for file in tracked if file.endswith(".html")] == ["output/fer2013/report.html"]
+
+
+def test_the_reports_pictures_are_the_committed_figures():
+    text = (REFERENCE / "report.html").read_text(encoding="utf-8")
+    shown = re.findall(r'<img[^>]*src="data:image/\w+;base64,([^"]+)"', text)
+    committed = {(REFERENCE / f"{name}.png").read_bytes() for name in WITHOUT_FACES}
+    assert len(shown) == 11
+    assert all(base64.b64decode(picture) in committed for picture in shown)
+
+
+def test_the_reports_tables_are_the_jsons():
+    text = (REFERENCE / "report.html").read_text(encoding="utf-8")
+    grid = results("grid_search")
+    for share in (results("training")["accuracy_test"], grid["accuracy_test"],
+                  grid["best_layer_test"]):  # fmt: skip
+        assert f"{share:.1%}" in text
+    table = pd.read_csv(REFERENCE / "Emotions_classifier_report.csv", index_col=0)
+    assert table.loc["accuracy", "precision"] == pytest.approx(
+        results("training")["accuracy_test"], abs=1e-6
+    )
+
+
+def test_the_readme_quotes_the_results():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    training, grid = results("training"), results("grid_search")
+    quoted = [
+        *training["baselines"].values(), training["accuracy_test"], grid["accuracy_test"],
+        grid["best_layer_test"],
+    ]  # fmt: skip
+    for share in quoted:
+        assert f"{share:.1%}" in text, f"README.md lacks {share:.1%}"
+    assert training["weights"].split(" (")[0] in text
+
+
+def test_the_shipped_classifier_is_small_described_and_measured():
+    file = REFERENCE / "classifier.safetensors"
+    assert file.stat().st_size <= 32_000_000
+    details = compact.read_details(file)
+    assert details["data_fingerprint"] == GENUINE_FER2013_FINGERPRINT
+    rows = [
+        row
+        for row in results("results")
+        if (row["recipe"], row["random_seed"]) == (details["recipe"], details["random_seed"])
+        and row["weights"] == details["weights"]
+    ]
+    assert {row["views"] for row in rows} >= {1, 2}
+    card = (REFERENCE / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert details["weights"] in card and f"{rows[0]['accuracy_test']:.1%}" in card
+
+
+def test_the_readme_quotes_the_recipes():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for row in results("results"):
+        if row["views"] == 2:
+            assert (
+                f"{row['accuracy_test']:.1%}" in text and f"{row['accuracy_private']:.1%}" in text
+            )
+
+
+@pytest.mark.fer2013
+def test_the_shipped_classifier_gives_its_numbers_again(fer2013):
+    model, details = compact.load(REFERENCE / "classifier.safetensors")
+    rows = np.sort(np.random.default_rng(0).permutation(len(fer2013.test))[:500])
+    predicted = measuring.predict(model, fer2013.test.images[rows])
+    accuracy = (predicted.argmax(axis=1) == fer2013.test.labels[rows]).mean()
+    said = [r for r in results("results") if r["recipe"] == details["recipe"] and r["views"] == 1]
+    assert abs(accuracy - said[0]["accuracy_test"]) < 0.07  # three standard errors of 500 images
+
+
+@pytest.mark.fer2013
+def test_the_genuine_archive_gives_the_reference_numbers(fer2013):
+    data = fer2013
+    assert (data.name, data.title) == ("fer2013", "FER-2013")
+    assert data.fingerprint == results("exploration")["data_fingerprint"]
+    counts = {
+        name: int((data.train.labels == k).sum()) for k, name in enumerate(data.train.classes)
+    }
+    assert counts == results("exploration")["counts"]["train"]
+    leave_out = copies.read_leave_out(REFERENCE / "leave_out.csv")
+    assert set(leave_out["file"]) <= set(data.train.files)

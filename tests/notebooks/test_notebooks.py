@@ -1,0 +1,223 @@
+"""Every notebook, headless in a fresh kernel, on a tiny drawn data set; and twice the same."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from deck_checks import check_deck, offline_browser
+from emotions.data.drawn_faces import EXPRESSIONS
+from emotions.settings import ROOT
+
+SMALL = {
+    "EMOTIONS_WEIGHTS": "hed",
+    "EMOTIONS_PRECISION": "float32",
+    "EMOTIONS_EPOCHS": "3",
+    "EMOTIONS_GRID": '{"optimizer": ["SGD", "Adam"], "learning_rate": [0.001, 0.01]}',
+    "EMOTIONS_GRID_EPOCHS": "2",
+    "EMOTIONS_FOLDS": "2",
+}
+RESULTS = {
+    "Emotions_classifier_performance.png", "Emotions_classifier_report.csv",
+    "VGG-Face_CNN_architecture.png", "architecture.png", "baselines.png", "best_layer_report.csv",
+    "class_counts.png", "confusion_matrix.csv", "confusion_matrix.png", "exploration.json",
+    "filters.png", "grid_search.csv", "grid_search.json", "grid_search.png",
+    "grid_search_report.csv", "layers.png", "leave_out.csv", "mean_faces.png",
+    "preprocessing.json", "preprocessing_effect.png", "surgery.json", "train_and_test.png",
+    "training.json", "training_history.csv", "ladder.png", "ladder.json", "reliability.png",
+    "looking_inside.json",
+}  # fmt: skip
+
+
+def run_course(
+    script: str, folders: dict[str, Path], *arguments: str
+) -> subprocess.CompletedProcess:
+    environment = {**os.environ, **SMALL}
+    environment |= {f"EMOTIONS_{name}": str(folder) for name, folder in folders.items()}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "notebooks" / script), *arguments],
+        env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folders(tiny_faces, tmp_path_factory):
+    """Return folders with the course already run in them."""
+    folder = tmp_path_factory.mktemp("headless")
+    named = {
+        "TRAIN_DATA": tiny_faces / "train", "VAL_DATA": tiny_faces / "test",
+        "DATA": folder / "data", "OUTPUT": folder / "output",
+    }  # fmt: skip
+    ended = run_course("course.py", named, "report")
+    assert ended.returncode == 0, ended.stderr
+    named["said"] = ended.stdout
+    return named
+
+
+def test_it_says_data_weights_precision_times_and_the_reports_path(folders):
+    said = folders["said"]
+    assert "Data: drawn faces" in said
+    assert "hed" in said and "Precision: float32" in said
+    for name in ("00_start_here", "01_data_exploration", "02_preprocessing",
+                 "03_model_surgery", "04_training", "05_grid_search",
+                 "06_ladder", "07_looking_inside", "08_your_photo",
+                 "09_report"):  # fmt: skip
+        assert re.search(rf"{name} … \d+ s", said), name
+    assert said.rstrip().endswith("report.html")
+
+
+def test_all_results_are_there(folders):
+    found = {path.name for path in (folders["OUTPUT"] / "sample").iterdir() if path.is_file()}
+    assert found >= RESULTS
+    assert {"report.html", "durations.json", "Emotions_classifier.keras"} <= found
+
+
+def test_pages_show_no_error_no_warning_and_no_hole(folders):
+    for page in (folders["OUTPUT"] / "sample" / "notebooks").glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert "Traceback" not in text, page.name
+        assert 'data-mime-type="application/vnd.jupyter.stderr"' not in text, f"red in {page.name}"
+        # a widget without its static picture would leave its bare text
+        assert not re.search(r"VBox\(children|Button\(description|Dropdown\(", text), page.name
+
+
+def test_pages_need_no_network_and_name_no_one(folders):
+    pages = [*(folders["OUTPUT"] / "sample").rglob("*.html")]
+    assert len(pages) == 11
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r'<(script|img|iframe)[^>]+src="https?:', text), page.name
+        assert not re.search(r'<link[^>]+href="https?:', text), page.name
+        assert str(ROOT) not in text and str(Path.home()) + "/" not in text, page.name
+
+
+def test_links_between_pages_lead_to_pages(folders):
+    output = folders["OUTPUT"] / "sample"
+    for page in output.rglob("*.html"):
+        for link in re.findall(r'href="(\d\d_\w+[^"]*)"', page.read_text(encoding="utf-8")):
+            assert (page.parent / link).is_file(), f"{page.name}: {link}"
+
+
+def test_every_picture_of_the_report_is_described(folders):
+    text = (folders["OUTPUT"] / "sample" / "report.html").read_text(encoding="utf-8")
+    pictures = re.findall(r"<img[^>]*>", text)
+    assert len(pictures) == 11
+    for picture in pictures:
+        description = re.search(r'alt="([^"]*)"', picture)
+        assert description and len(description[1]) > 15, picture[:80]
+
+
+def test_every_picture_of_every_page_is_described_and_shown_once(folders):
+    for page in (folders["OUTPUT"] / "sample" / "notebooks").glob("*.html"):
+        pictures = re.findall(r"<img[^>]*>", page.read_text(encoding="utf-8"))
+        assert len(pictures) == len(set(pictures)), page.name
+        for picture in pictures:
+            words = re.search(r'alt="([^"]{15,})"', picture)
+            assert words and "No description" not in words[1], (page.name, picture[:80])
+
+
+def test_no_table_of_a_page_cuts_a_sentence_off(folders):
+    for page in (folders["OUTPUT"] / "sample" / "notebooks").glob("*.html"):
+        assert not re.search(r"\w\.\.\.</td>", page.read_text(encoding="utf-8")), page.name
+
+
+@pytest.fixture(scope="module")
+def decks(folders) -> list[Path]:
+    """Return a deck of each notebook, made from the notebooks as they ran."""
+    ended = run_course("course.py", {k: v for k, v in folders.items() if k != "said"}, "slides")
+    assert ended.returncode == 0, ended.stderr
+    assert " … " not in ended.stdout, "a notebook ran again"
+    return sorted((folders["OUTPUT"] / "slides" / "sample").glob("*.slides.html"))
+
+
+def test_slides_load_nothing_describe_every_picture_and_lead_to_slides(decks):
+    assert len(decks) == 10
+    for deck in decks:
+        text = deck.read_text(encoding="utf-8")
+        assert not re.search(r"<(script|img|link)[^>]+(src|href)=\"(?!data:)", text), deck.name
+        for picture in re.findall(r"<img[^>]*>", text):
+            words = re.search(r'alt="([^"]{15,})"', picture)
+            assert words and "No description" not in words[1], (deck.name, picture[:80])
+        for link in re.findall(r'href="(\d\d_\w+[^"]*)"', text):
+            assert (deck.parent / link).is_file(), f"{deck.name}: {link}"
+
+
+def test_slides_are_legible_and_whole(decks):
+    with offline_browser() as browser:
+        for deck in decks:
+            assert check_deck(browser, deck, smallest_scale=0.6) >= 4
+
+
+def test_everything_says_drawn_faces_and_names_the_weights(folders):
+    text = (folders["OUTPUT"] / "sample" / "report.html").read_text(encoding="utf-8")
+    assert "drawn faces" in text and "hed (stand-in" in text
+    for name in ("training", "grid_search", "surgery", "preprocessing"):
+        content = json.loads((folders["OUTPUT"] / "sample" / f"{name}.json").read_text())
+        assert content["data"] == "drawn faces"
+        assert content["weights"].startswith("hed")
+
+
+def test_the_report_names_the_classes_of_the_folders(folders):
+    table = pd.read_csv(
+        folders["OUTPUT"] / "sample" / "Emotions_classifier_report.csv", index_col=0
+    )
+    assert list(table.index[:7]) == sorted(EXPRESSIONS)
+    assert table.loc[sorted(EXPRESSIONS), "support"].sum() == 70
+
+
+def test_the_same_command_twice_gives_the_same_bytes(folders, tmp_path):
+    """Here for the two notebooks that train; tests/reliability/kills.py compares whole courses."""
+    again = {**folders, "OUTPUT": tmp_path, "DATA": tmp_path / "data"}
+    again.pop("said")
+    for notebook in ("04_training", "05_grid_search"):
+        ended = run_course("course.py", again, "report", "--only", notebook)
+        assert ended.returncode == 0, ended.stderr
+    made = {path.name for path in (tmp_path / "sample").iterdir()} & RESULTS
+    assert made >= {"training.json", "grid_search.csv", "best_layer_report.csv"}
+    for name in sorted(made):
+        if name.endswith((".csv", ".json")):
+            first = (folders["OUTPUT"] / "sample" / name).read_bytes()
+            assert first == (tmp_path / "sample" / name).read_bytes(), name
+
+
+def test_the_seeds_command_line_trains_with_its_parameters(folders, tmp_path):
+    named = {"DATA": folders["DATA"], "OUTPUT": tmp_path}
+    ended = run_course(
+        "train.py", named, "-trd", str(folders["TRAIN_DATA"]), "-vald", str(folders["VAL_DATA"]),
+        "-optim", "SGD", "-lr", "0.003", "-ep", "2",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    content = json.loads((tmp_path / "sample" / "training.json").read_text())
+    assert (content["optimizer"], content["learning_rate"], content["epochs"]) == ("SGD", 0.003, 2)
+    assert "Emotions_classifier_report.csv" in ended.stdout
+
+
+@pytest.mark.parametrize("here, name", [(".", "notebooks/04_training.ipynb"),
+                                        ("notebooks", "04_training.ipynb")])  # fmt: skip
+def test_plain_nbconvert_works_from_both_folders(folders, tmp_path, here, name):
+    environment = {**os.environ, **SMALL, "EMOTIONS_OUTPUT": str(tmp_path / "output")}
+    environment |= {
+        f"EMOTIONS_{key}": str(folders[key]) for key in ("TRAIN_DATA", "VAL_DATA", "DATA")
+    }
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--execute", "--to", "html"]
+    ended = subprocess.run(
+        [*command, "--output-dir", str(tmp_path), name],
+        cwd=ROOT / here, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert (tmp_path / "04_training.html").is_file()
+    assert (tmp_path / "output" / "sample" / "Emotions_classifier_report.csv").is_file()
+
+
+def test_bad_parameters_and_data_are_one_sentence(tmp_path):
+    named = {"DATA": tmp_path, "OUTPUT": tmp_path}
+    bad = run_course("train.py", named, "-lr", "fast")
+    assert bad.returncode == 2 and "learning_rate" in bad.stderr
+    assert len(bad.stderr.strip().splitlines()) == 1
+    missing = run_course("train.py", named, "-trd", "nowhere/train", "-vald", "nowhere/test")
+    assert missing.returncode == 2 and "nowhere" in missing.stderr
+    assert "Traceback" not in missing.stderr

@@ -1,0 +1,70 @@
+"""The notebooks as they lie in the repository: no outputs, no traces of a run, short cells."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MOST_LINES = 25
+COURSE = (
+    *("00_start_here", "01_data_exploration", "02_preprocessing", "03_model_surgery"),
+    *("04_training", "05_grid_search", "06_ladder", "07_looking_inside", "08_your_photo"),
+    "09_report",
+)
+
+for_each_notebook = pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+
+
+def read(file: Path) -> nbformat.NotebookNode:
+    """Return a notebook as it is on disk, not brought up to date by nbformat."""
+    return nbformat.read(file, as_version=nbformat.NO_CONVERT)
+
+
+def code_cells(file: Path) -> list[nbformat.NotebookNode]:
+    """Return the code cells of a notebook."""
+    return [cell for cell in read(file).cells if cell.cell_type == "code"]
+
+
+@pytest.mark.skipif(not NOTEBOOKS, reason="the notebooks are not written yet")
+def test_the_course_is_complete():
+    assert set(COURSE) <= {file.stem for file in NOTEBOOKS}
+
+
+@for_each_notebook
+def test_no_outputs_are_stored(file: Path):
+    assert [cell.id for cell in code_cells(file) if cell.outputs or cell.execution_count] == []
+
+
+@for_each_notebook
+def test_it_is_a_valid_notebook_with_ids(file: Path):
+    notebook = read(file)
+    nbformat.validate(notebook)
+    ids = [cell.get("id") for cell in notebook.cells]
+    assert None not in ids
+    assert len(set(ids)) == len(ids)
+
+
+@for_each_notebook
+def test_the_kernel_is_the_one_everybody_has(file: Path):
+    metadata = read(file).metadata
+    assert metadata.kernelspec.name == "python3"
+    assert "widgets" not in metadata
+
+
+@for_each_notebook
+def test_code_cells_are_short(file: Path):
+    cells = code_cells(file)
+    assert cells
+    assert [cell.source for cell in cells if len(cell.source.splitlines()) > MOST_LINES] == []
+
+
+@for_each_notebook
+def test_no_cell_needs_a_shell(file: Path):
+    """Shell commands and magics differ between systems; Python runs the same on Windows."""
+    cells = code_cells(file)
+    assert [x.source for x in cells if re.search(r"^\s*[!%]", x.source, re.MULTILINE)] == []
+    plain = re.compile(r"['\"](?:/(?:tmp|home|usr)/|[A-Z]:\\)")
+    assert [x.source for x in cells if plain.search(x.source)] == []

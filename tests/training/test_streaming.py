@@ -1,0 +1,199 @@
+"""Sets larger than memory: what is read from a file does not stay in memory."""
+
+import threading
+import time
+
+import numpy as np
+import psutil
+import pytest
+from emotions import files
+from emotions.data import copies
+from emotions.network import features
+from emotions.network import head as classifier
+from emotions.network.quiet_keras import keras
+from emotions.training import batches
+from emotions.training import task as training
+from emotions.training.batches import Batches, Changes, SideBySide, ahead
+from emotions.training.steps import Steps
+
+
+def resident() -> int:
+    """Return this process' memory in bytes."""
+    return psutil.Process().memory_info().rss
+
+
+def empty_map(file, shape, dtype="f2"):
+    """Return a memory map of a file full of zeros, which takes no room on the disk."""
+    np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=shape).flush()
+    return np.load(file, mmap_mode="r")
+
+
+def test_an_epoch_over_a_large_file_stays_out_of_memory(tmp_path):
+    inputs = empty_map(tmp_path / "features.npy", (20_000, 9216))
+    epoch = Batches(inputs, np.zeros(len(inputs), int), np.arange(len(inputs)), 128, 1)
+    before, most = resident(), 0
+    for start in range(0, epoch.full, 4):
+        epoch.stacked(start, 4)
+        most = max(most, resident())
+    assert most - before < 100e6 < inputs.nbytes / 3
+
+
+def test_statistics_copies_and_fingerprints_stay_out_of_memory(tmp_path):
+    inputs = empty_map(tmp_path / "features.npy", (30_000, 2, 2, 1024))
+    images = empty_map(tmp_path / "images.npy", (100_000, 48, 48, 1), "u1")
+    before = resident()
+    features.channel_statistics(inputs, np.arange(0, len(inputs), 4))
+    assert len(set(copies.copy_groups(images))) == 1
+    assert resident() - before < 100e6 < inputs.nbytes
+
+
+def test_rows_of_a_file_are_what_indexing_gives(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(4000, dtype="f4").reshape(100, 5, 8))
+    array = np.load(tmp_path / "a.npy", mmap_mode="r")
+    random = np.random.default_rng(3)
+    for rows in (
+        random.integers(0, 100, 30),
+        random.integers(-100, 100, (3, 7)),
+        np.array([], int),
+    ):
+        found = files.read_rows(array, rows)
+        np.testing.assert_array_equal(found, array[rows])
+        assert (found.dtype, found.flags.writeable) == (array.dtype, True)
+    for other in (array[3:], np.asfortranarray(array), array.copy(), array.astype("f8")):
+        np.testing.assert_array_equal(files.read_rows(other, rows), other[rows])
+    np.testing.assert_array_equal(files.read_rows(array, slice(2, 4)), array[2:4])
+    (tmp_path / "a.npy").unlink()
+    np.testing.assert_array_equal(files.read_rows(array, np.array([99, 0])), array[[99, 0]])
+
+
+def test_pages_come_back_when_they_are_needed(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(100_000))
+    array = np.load(tmp_path / "a.npy", mmap_mode="r")
+    view = array[10:]
+    assert view.sum() == np.arange(10, 100_000).sum()
+    files.give_pages_back(view)
+    assert view.sum() == np.arange(10, 100_000).sum()
+    own = np.ones(3)
+    files.give_pages_back(own)
+    np.testing.assert_array_equal(own, 1)
+
+
+def test_a_large_set_is_shuffled_whole_and_in_windows(monkeypatch):
+    rows = np.random.default_rng(0).permutation(50_000)[:40_000]
+    small = batches.shuffled(rows, 1024, np.random.default_rng(5))
+    np.testing.assert_array_equal(small, np.random.default_rng(5).permutation(rows))
+    monkeypatch.setattr(batches, "LARGE", 1 << 20)
+    monkeypatch.setattr(batches, "BLOCK", 1 << 15)
+    monkeypatch.setattr(batches, "WINDOW", 1 << 21)
+    large, again = (batches.shuffled(rows, 1024, np.random.default_rng(5)) for _ in range(2))
+    np.testing.assert_array_equal(large, again)
+    np.testing.assert_array_equal(np.sort(large), np.sort(rows))
+    # a window is spread over the whole set, so the classes of sorted files are mixed
+    window = large[:2000]
+    assert 20_000 < window.mean() < 30_000
+    # and it is read in few pieces
+    pieces = (np.diff(np.sort(window)) > 8).sum()
+    assert pieces < 100 < (np.diff(np.sort(small[:2000])) > 8).sum()
+
+
+def test_features_of_several_layers_are_joined_where_they_are_read():
+    random = np.random.default_rng(0)
+    layers = [
+        random.normal(size=(9, 2, 2, 3)).astype("f2"),
+        random.normal(size=(9, 5)).astype("f2"),
+    ]
+    joined = SideBySide(layers)
+    whole = np.concatenate([x.reshape(9, -1) for x in layers], axis=1)
+    assert (joined.shape, len(joined), joined.nbytes) == (whole.shape, 9, whole.nbytes)
+    for rows in (slice(2, 5), np.array([4, 1]), np.array([[1, 2, 3], [0, 5, 8]])):
+        np.testing.assert_array_equal(joined[rows], whole[rows])
+    assert training.side_by_side(layers[:1]) is layers[0]
+
+
+def test_the_next_items_are_made_in_the_meantime_and_errors_arrive():
+    made, seen = [], []
+
+    def items():
+        for number in range(4):
+            made.append((number, threading.current_thread()))
+            yield number
+        raise OSError("disk gone")
+
+    with pytest.raises(OSError, match="disk gone"):
+        for item in ahead(items()):
+            time.sleep(0.05)
+            seen.append((item, len(made)))
+    assert [item for item, _ in seen] == [0, 1, 2, 3]
+    assert seen[0][1] >= 2, "nothing was made ahead"
+    assert made[0][1] is not threading.current_thread()
+
+
+# ---------------------------------------------------------------- steps against Keras' own fit
+
+
+def head(optimizer, dropout=0.0):
+    model = classifier.head(
+        (12,), 3, units=16, dropout=dropout, statistics=(np.zeros(12), np.ones(12)), random_seed=4
+    )
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def some_data(rows=100):
+    random = np.random.default_rng(2)
+    labels = np.arange(rows) % 3
+    return random.normal(size=(rows, 12)).astype("f4") + np.eye(12, dtype="f4")[labels], labels
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+@pytest.mark.parametrize("weights", [None, [1.0, 2.0, 0.5]])
+def test_many_steps_at_once_learn_what_keras_fit_learns(optimizer, weights):
+    inputs, labels = some_data()
+    ours = head(classifier.OPTIMIZERS[optimizer](0.01), dropout=0.3)
+    theirs = head(getattr(keras.optimizers, optimizer)(0.01), dropout=0.3)
+    steps = Steps(ours, weights=weights)
+    for epoch in range(3):
+        made = Batches(inputs, labels, np.arange(len(labels)), 16, 7, epoch)
+        found = steps.train(made) | steps.test(Batches(inputs, labels, np.arange(50), 32))
+        parts = [made.stacked(number, 1) for number in range(len(made))]
+        order = [np.concatenate([part[i][0] for part in parts]) for i in (0, 1)]
+        class_weight = None if weights is None else dict(enumerate(weights))
+        history = theirs.fit(
+            *order, 16, 1, 0, shuffle=False, class_weight=class_weight,
+            validation_data=(inputs[:50], labels[:50]),
+        )  # fmt: skip
+        for name, value in found.items():
+            assert value == pytest.approx(history.history[name][0], abs=2e-5), name
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+def test_the_results_do_not_depend_on_how_steps_are_grouped(monkeypatch):
+    inputs, labels = some_data(300)
+    found = []
+    for seconds in (0.0, 1e9):  # one step at a time; twice as many each time
+        monkeypatch.setattr("emotions.training.steps.QUICK", seconds)
+        steps = Steps(head(classifier.OPTIMIZERS["Adam"](0.01), dropout=0.3))
+        batch = [Batches(inputs, labels, np.arange(300), 16, 7, epoch) for epoch in range(3)]
+        found.append([steps.train(made) for made in batch])
+        assert (steps._steps > 1) == (seconds > 0)
+    assert found[0] == found[1]
+
+
+def test_one_trace_serves_all_sizes_of_batches():
+    inputs, labels = some_data()
+    steps = Steps(head(classifier.OPTIMIZERS["Adam"](0.01)))
+    for size in (16, 30, 64):
+        steps.train(Batches(inputs, labels, np.arange(100), size, 1))
+    assert steps._train.experimental_get_tracing_count() == 1
+
+
+def test_changed_batches_are_the_same_in_stacks_of_any_size():
+    inputs, labels = some_data(64)
+    change = Changes(mirrored=-inputs, mixup=0.4)
+    made = Batches(inputs, labels, np.arange(64), 16, 7, change=change, classes=3)
+    stack = made.stacked(0, 4)
+    for number in range(4):
+        alone = made.stacked(number, 1)
+        np.testing.assert_array_equal(stack[0][number], alone[0][0])
+        np.testing.assert_array_equal(stack[1][number], alone[1][0])
