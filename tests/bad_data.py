@@ -1,8 +1,8 @@
 """A table of bad data: what can be wrong with what you bring, and what the course makes of it.
 
 `KINDS` is read by tests/data/test_bad_data.py and by tests/reliability/page.py. Each kind puts one
-fault into something sound. It is either handled, and a note says how many images it was, or it is refused
-in one sentence that names the file and the mend.
+fault into something sound. It is either handled, and a note says how many images it was, or it is
+refused in one sentence that names the file and the mend.
 """
 
 import io
