@@ -9,7 +9,7 @@ FINE_TUNE: dict[str, Any] = {
     "pooling": "flatten",
     "dropout": 0.5,
     "learning_rate": 5e-4,
-    "backbone_rate": 0.6,
+    "backbone_rate": 0.216,
     "weight_decay": 0.01,
     "head_epochs": 8,
     "epochs": 3,

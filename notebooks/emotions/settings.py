@@ -96,7 +96,11 @@ class Settings(BaseSettings):
         0.0, ge=0, le=100, description="epochs in which the learning rate first rises from 0"
     )
     backbone_rate: float = Field(
-        1.0, gt=0, le=1, description="the learning rate of a block, as a share of the one after it"
+        1.0,
+        gt=0,
+        le=1,
+        description="the learning rate of a block, as a share of the one after it; of the last "
+        "block that the head reads, as a share of the head's",
     )
     momentum: float = Field(0.0, ge=0, lt=1, description="of SGD, in Nesterov's form")
     weight_decay: float = Field(0.0, ge=0, le=1, description="pulls weights towards 0, decoupled")

@@ -84,12 +84,12 @@ def test_training_and_validation_are_told_apart_with_every_vision(vision):
         assert apart >= LEAST_DIFFERENCE, (one, other)
 
 
-def network_drawn() -> Figure:
+def network_drawn(layer: str = "pool5") -> Figure:
     """Return the drawing of a network with a head for twenty classes."""
     made = backbone.build("random", 48, settings.ROOT, 0)
     dense = keras.layers.Dense
     head = keras.Sequential([dense(256, "relu", name="fc-256"), dense(20, "softmax", name="fc-20")])
-    return figures.architecture(made.model, head, "pool5", TITLE)
+    return figures.architecture(made.model, head, layer, TITLE)
 
 
 def searched() -> Figure:
@@ -176,6 +176,21 @@ DRAWN = {
         pd.DataFrame(SHARES, index=[1, 2, 3], columns=NAMES), TITLE,
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "layer, shown",
+    [
+        ("pool3", ["block 1", "block 2", "block 3"]),
+        ("conv5_3", [f"block {number}" for number in range(1, 6)]),
+    ],
+)
+def test_the_drawing_has_the_blocks_that_the_head_reads(layer, shown):
+    texts = [text.get_text() for text in network_drawn(layer).axes[0].texts]
+    assert [text.split("\n")[0] for text in texts if text.startswith("block")] == shown
+    last = next(text for text in texts if text.startswith(shown[-1]))
+    assert last.endswith("pool" if layer == "pool3" else "3 conv")  # conv5_3 is not pooled yet
+    assert ("3x3x512" in texts) == (layer == "conv5_3")
 
 
 def test_keras_plot_has_white_paper(tmp_path):

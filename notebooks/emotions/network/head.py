@@ -135,18 +135,20 @@ def _with_rates(kind: type, rates: Mapping[str, float]) -> type:
     return Discriminative
 
 
-def block_rates(backbone: keras.Model, share: float) -> dict[str, float]:
+def block_rates(backbone: keras.Model, share: float, deepest: str) -> dict[str, float]:
     """Return the share of the learning rate of each variable of the backbone, by its path.
 
-    Block 5 learns with `share` of the head's rate, block 4 with `share` of that, and so on: the
-    earlier a layer, the more general what it knows (Howard and Ruder 2018, arXiv:1801.06146).
+    The block of the layer `deepest`, the last one that the head reads, learns with `share` of the
+    head's rate, the block before it with `share` of that, and so on: the earlier a layer, the more
+    general what it knows (Howard and Ruder 2018, arXiv:1801.06146).
     """
     if share == 1:
         return {}
+    last = int(deepest[4])  # conv5_3 and pool5 both lie in block 5
     return {
-        weight.path: share ** (6 - int(layer.name[4]))
+        weight.path: share ** (last + 1 - int(layer.name[4]))
         for layer in backbone.layers
-        if layer.name.startswith("conv")
+        if layer.name.startswith("conv") and int(layer.name[4]) <= last
         for weight in layer.weights
     }
 

@@ -241,7 +241,7 @@ def prepare(
         model,
         settings,
         steps_per_epoch=-(-len(training) // settings.batch_size),
-        rates=surgery.block_rates(backbone.model, settings.backbone_rate),
+        rates=surgery.block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
     )
     return Task(
         settings,
