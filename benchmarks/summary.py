@@ -222,20 +222,20 @@ def figure() -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    from emotions.showing import plots as figures
+    from emotions.showing import style
 
-    figures.use_style()
+    style.use_style()
     drawn, axes = plt.subplots(2, 2, figsize=(13, 9))
     engines, head, growth = read("engines"), read("head"), read("growth")
     if engines:
         rates = {n: median(x["rounds"]) for n, x in engines["extraction"].items()}
-        bars = axes[0, 0].barh(list(rates), list(rates.values()), color=figures.TRAINING)
+        bars = axes[0, 0].barh(list(rates), list(rates.values()), color=style.TRAINING)
         axes[0, 0].bar_label(bars, fmt="%.0f", padding=3)
         axes[0, 0].margins(x=0.12)
         axes[0, 0].set(title="Feature extraction, 48 pixels", xlabel="images per second")
     if head:
         rows = {"seed": head["seed_seconds_50_epochs"], "ours": head["ours"]["seconds"]}
-        bars = axes[0, 1].barh(list(rows), list(rows.values()), color=figures.TRAINING, log=True)
+        bars = axes[0, 1].barh(list(rows), list(rows.values()), color=style.TRAINING, log=True)
         axes[0, 1].bar_label(bars, fmt="%.0f", padding=3)
         axes[0, 1].set_xlim(10, 10 * max(rows.values()))
         axes[0, 1].set(title="50 epochs of the head, from the files", xlabel="seconds")
@@ -247,7 +247,7 @@ def figure() -> None:
     axes[1, 1].set(title="Peak memory", xlabel="images", ylabel="MiB")
     axes[1, 1].set_ylim(0, 1.1 * axes[1, 1].get_ylim()[1])
     axes[1, 1].legend(fontsize=9, loc="lower right")  # empty, since memory is counted from 0
-    figures.save(drawn, HERE / "results.png", results()["machine"])
+    style.save(drawn, HERE / "results.png", results()["machine"])
 
 
 TABLES = {

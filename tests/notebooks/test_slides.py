@@ -6,7 +6,7 @@ import nbformat
 import pytest
 import slides
 from deck_checks import check_deck, offline_browser
-from emotions.showing import plots as figures
+from emotions.showing import plots, style
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 SAID = new_output("stream", text="said")
@@ -89,5 +89,5 @@ def test_nothing_is_cut_off_and_what_is_blank_is_noticed(largest, tmp_path):
 def test_a_figure_is_described_by_its_titles_and_axes():
     import pandas as pd
 
-    figure = figures.class_counts(pd.DataFrame({"train": [3, 4]}, index=["a", "b"]), "How many")
-    assert figures.description(figure) == "How many. emotion against images"
+    figure = plots.class_counts(pd.DataFrame({"train": [3, 4]}, index=["a", "b"]), "How many")
+    assert style.description(figure) == "How many. emotion against images"

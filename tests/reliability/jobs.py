@@ -166,12 +166,12 @@ def export(home: Path) -> None:
     import nbformat
     import pandas as pd
     from emotions.files import write_json, write_table
-    from emotions.showing import plots as figures
+    from emotions.showing import plots, style
 
     counts = pd.DataFrame({"train": [3, 4], "test": [1, 2]}, index=["calm", "wild"])
     folder = home / "output" / "sample"
     for number in range(3):
-        figures.save(figures.class_counts(counts, "Counts"), folder / f"{number}.png", "data: x")
+        style.save(plots.class_counts(counts, "Counts"), folder / f"{number}.png", "data: x")
         write_table(folder / f"{number}.csv", counts)
         write_json(folder / f"{number}.json", counts.to_dict())
     notebook = nbformat.read(ROOT / "notebooks" / "09_report.ipynb", as_version=4)

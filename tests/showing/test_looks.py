@@ -11,7 +11,7 @@ import pytest
 from emotions import settings
 from emotions.network import backbone
 from emotions.network.quiet_keras import keras
-from emotions.showing import plots as figures
+from emotions.showing import network_plots, plots, quick, style
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
@@ -70,7 +70,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("vision", VISION)
 def test_emotions_are_told_apart_with_every_vision(vision):
-    lab = {name: seen(colour, vision) for name, colour in figures.EMOTION_COLOURS.items()}
+    lab = {name: seen(colour, vision) for name, colour in style.EMOTION_COLOURS.items()}
     apart = {pair: deltaE_ciede2000(lab[pair[0]], lab[pair[1]]) for pair in combinations(lab, 2)}
     closest = min(apart, key=apart.get)
     assert apart[closest] >= LEAST_DIFFERENCE, (closest, apart[closest])
@@ -78,7 +78,7 @@ def test_emotions_are_told_apart_with_every_vision(vision):
 
 @pytest.mark.parametrize("vision", VISION)
 def test_training_and_validation_are_told_apart_with_every_vision(vision):
-    roles = (figures.TRAINING, figures.VALIDATION, figures.ACCENT, figures.FROZEN)
+    roles = (style.TRAINING, style.VALIDATION, style.ACCENT, style.FROZEN)
     for one, other in combinations(roles, 2):
         apart = deltaE_ciede2000(seen(one, vision), seen(other, vision))
         assert apart >= LEAST_DIFFERENCE, (one, other)
@@ -89,7 +89,7 @@ def network_drawn(layer: str = "pool5") -> Figure:
     made = backbone.build("random", 48, settings.ROOT, 0)
     dense = keras.layers.Dense
     head = keras.Sequential([dense(256, "relu", name="fc-256"), dense(20, "softmax", name="fc-20")])
-    return figures.architecture(made.model, head, layer, TITLE)
+    return network_plots.architecture(made.model, head, layer, TITLE)
 
 
 def searched() -> Figure:
@@ -98,7 +98,7 @@ def searched() -> Figure:
     grid |= {"batch_size": [128, 512], "units": [64, 256], "dropout": [0.0, 0.5]}
     table = pd.DataFrame(list(ParameterGrid(grid)))
     table["mean"], table["spread"] = np.linspace(0.1, 0.6, len(table)), 0.021
-    return figures.heat_maps(table, list(grid), TITLE)
+    return plots.heat_maps(table, list(grid), TITLE)
 
 
 def history() -> pd.DataFrame:
@@ -107,6 +107,13 @@ def history() -> pd.DataFrame:
     columns = {"loss": falling, "val_loss": falling + 0.5}
     columns |= {"accuracy": 1 - falling / 3, "val_accuracy": 0.9 - falling / 3}
     return pd.DataFrame(columns, index=range(1, 51))
+
+
+def movement() -> pd.DataFrame:
+    """Return how far the layers of a whole network with a head have moved."""
+    names = [f"conv{block}_{k}" for block in range(1, 6) for k in range(1, 4)][:13]
+    change = np.linspace(0, 0.123456, 15)
+    return pd.DataFrame({"change": change, "learns": change > 0.05}, [*names, "fc-256", "fc-7"])
 
 
 def rungs() -> pd.DataFrame:
@@ -139,38 +146,47 @@ def bins() -> pd.DataFrame:
 
 TALL = pd.Index(NAMES, name="emotion")
 DRAWN = {
-    "class_counts": lambda: figures.class_counts(
+    "class_counts": lambda: plots.class_counts(
         pd.DataFrame({"train": 7_178 + 500 * np.arange(20), "test": 7_178}, index=TALL), TITLE
     ),
-    "pictures": lambda: figures.pictures(
+    "pictures": lambda: plots.pictures(
         FACES, [f"{a}, taken for\n{b} (100%)" for a, b in zip(NAMES, NAMES[::-1], strict=True)],
         TITLE,
     ),
-    "distributions": lambda: figures.distributions(
+    "distributions": lambda: plots.distributions(
         {f"{name} (grey levels)": {"train": DICE.normal(size=99), "test": DICE.normal(size=99)}
          for name in NAMES[:3]}, TITLE,
     ),
-    "performance": lambda: figures.performance(history(), TITLE, 33),
-    "confusion": lambda: figures.confusion(
+    "performance": lambda: plots.performance(history(), TITLE, 33),
+    "confusion": lambda: plots.confusion(
         pd.DataFrame(7_178 * DICE.dirichlet(np.full(20, 0.1), 20), TALL, NAMES).astype(int), TITLE
     ),
-    "confusion of seven": lambda: figures.confusion(
+    "confusion of seven": lambda: plots.confusion(
         pd.DataFrame(np.diag([9_999] * 7) + 4_999, NAMES[:7], NAMES[:7]), TITLE
     ),
-    "comparison": lambda: figures.comparison(
+    "comparison": lambda: plots.comparison(
         {f"{name}, weights hed": 0.99 - k / 25 for k, name in enumerate(NAMES)}, TITLE, 0.25
     ),
     "heat_maps": searched,
     "architecture": network_drawn,
-    "feature_maps": lambda: figures.feature_maps(DICE.random((6, 6, 512)), TITLE),
-    "ladder": lambda: figures.ladder(rungs(), TITLE),
-    "against_minutes": lambda: figures.against_minutes(curves(), TITLE),
-    "reliability": lambda: figures.reliability({"as it is": bins(), NAMES[0]: bins()}, TITLE),
-    "heat_on_faces": lambda: figures.heat_on_faces(
+    "feature_maps": lambda: quick.feature_maps(FACES[0], DICE.random((6, 6, 512)), 3, TITLE),
+    "prepared": lambda: quick.prepared(
+        DICE.normal(0, 60, (48, 48, 3)),
+        pd.Series(np.linspace(0, 2, 6), [f"conv{k}_1" for k in range(1, 7)]), TITLE,
+        "Answers, against vggface at 48 pixels",
+    ),
+    "training": lambda: quick.training(history(), movement(), TITLE, 33),
+    "runs": lambda: quick.runs(
+        {name: history()["val_accuracy"] for name in NAMES[:5]}, TITLE, "validation accuracy"
+    ),
+    "ladder": lambda: plots.ladder(rungs(), TITLE),
+    "against_minutes": lambda: plots.against_minutes(curves(), TITLE),
+    "reliability": lambda: plots.reliability({"as it is": bins(), NAMES[0]: bins()}, TITLE),
+    "heat_on_faces": lambda: network_plots.heat_on_faces(
         FACES[:12], DICE.random((12, 6, 6)),
         [f"{a}, called\n{b}" for a, b in zip(NAMES[:12], NAMES[8:], strict=True)], TITLE,
     ),
-    "photo": lambda: figures.photo(
+    "photo": lambda: plots.photo(
         DICE.integers(0, 256, (200, 300, 3), dtype=np.uint8),
         np.array([[10, 20, 50, 50], [90, 20, 50, 50], [200, 100, 50, 50]]),
         pd.DataFrame(SHARES, index=[1, 2, 3], columns=NAMES), TITLE,
@@ -195,15 +211,18 @@ def test_the_drawing_has_the_blocks_that_the_head_reads(layer, shown):
 
 def test_keras_plot_has_white_paper(tmp_path):
     head = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
-    plot = np.asarray(Image.open(figures.keras_plot(head, tmp_path / "plot.png")).convert("RGBA"))
+    file = network_plots.keras_plot(head, tmp_path / "plot.png")
+    plot = np.asarray(Image.open(file).convert("RGBA"))
     assert (plot[2:-2, 2:-2, 3] == 255).all()  # nothing shows through, but for the very edge
 
 
 def test_every_kind_of_figure_is_looked_at():
     kinds = {
         name
-        for name, made in inspect.getmembers(figures, inspect.isfunction)
-        if inspect.signature(made).return_annotation is Figure and name != "save"
+        for module in (plots, network_plots, quick)
+        for name, made in inspect.getmembers(module, inspect.isfunction)
+        if made.__module__ == module.__name__
+        and inspect.signature(made).return_annotation is Figure
     }
     assert kinds == {name.split(" ")[0] for name in DRAWN}
 
@@ -254,11 +273,11 @@ def outline(text: Text) -> Outline:
 def drawn(request, tmp_path_factory) -> Iterator[tuple[Figure, Noted]]:
     """Return a figure as it was saved, where the user's own style is a dark one."""
     with plt.style.context("dark_background"), pytest.MonkeyPatch.context() as patches:
-        figures.use_style()
+        style.use_style()
         plt.rcParams.update({"figure.dpi": 60, "savefig.dpi": 60})  # fast
         figure = DRAWN[request.param]()
         noted = Noted(patches)
-        figures.save(figure, tmp_path_factory.mktemp("looks") / "figure.png", FOOTER)
+        style.save(figure, tmp_path_factory.mktemp("looks") / "figure.png", FOOTER)
         yield figure, noted
     plt.close(figure)
 

@@ -14,7 +14,7 @@ from emotions.network import backbone, features
 from emotions.network import head as classifier
 from emotions.network import inputs as preprocessing
 from emotions.network.quiet_keras import keras
-from emotions.showing import plots as figures
+from emotions.showing import network_plots, plots, style
 from emotions.training import search as grid_search
 from emotions.training import task as training
 from sklearn.base import clone
@@ -422,20 +422,21 @@ def test_baselines_are_between_chance_and_perfect(make_course):
 
 def test_keras_own_picture_needs_no_system_graphviz(tmp_path, hed, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    file = figures.keras_plot(keras.Model(hed.model.input, hed.model.output), tmp_path / "a.png")
+    model = keras.Model(hed.model.input, hed.model.output)
+    file = network_plots.keras_plot(model, tmp_path / "a.png")
     assert file.read_bytes().startswith(b"\x89PNG") and file.stat().st_size > 20_000
 
 
 def test_saved_figures_are_the_same_bytes(tmp_path):
     counts = pd.DataFrame({"train": [3, 4], "test": [1, 2]}, index=["a", "b"])
     for name in ("one", "two"):
-        figures.save(figures.class_counts(counts, "t"), tmp_path / f"{name}.png", "data: x")
+        style.save(plots.class_counts(counts, "t"), tmp_path / f"{name}.png", "data: x")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
 def test_colours_are_fixed_per_emotion_and_enough_for_many_classes():
-    assert figures.colours(["sad", "happy"]) == figures.colours(["happy", "sad"])[::-1]
-    assert len(figures.colours([f"class {k}" for k in range(45)])) == 45
+    assert style.colours(["sad", "happy"]) == style.colours(["happy", "sad"])[::-1]
+    assert len(style.colours([f"class {k}" for k in range(45)])) == 45
 
 
 def test_groups_of_copies_survive_in_the_course(make_course):
@@ -451,5 +452,5 @@ def test_freeze_knows_four_choices(hed):
 
 
 def test_a_figure_of_no_image_says_none():
-    figure = figures.pictures([], [], "Wrong, and sure of it")
+    figure = plots.pictures([], [], "Wrong, and sure of it")
     assert figure.axes[0].texts[0].get_text() == "none"

@@ -1,7 +1,6 @@
 """Sets larger than memory: what is read from a file does not stay in memory."""
 
 import threading
-import time
 
 import numpy as np
 import psutil
@@ -111,21 +110,22 @@ def test_features_of_several_layers_are_joined_where_they_are_read():
 
 
 def test_the_next_items_are_made_in_the_meantime_and_errors_arrive():
-    made, seen = [], []
+    made, seen, second = [], [], threading.Event()
 
     def items():
         for number in range(4):
-            made.append((number, threading.current_thread()))
+            made.append(threading.current_thread())
+            if number == 1:
+                second.set()
             yield number
         raise OSError("disk gone")
 
     with pytest.raises(OSError, match="disk gone"):
         for item in ahead(items()):
-            time.sleep(0.05)
-            seen.append((item, len(made)))
-    assert [item for item, _ in seen] == [0, 1, 2, 3]
-    assert seen[0][1] >= 2, "nothing was made ahead"
-    assert made[0][1] is not threading.current_thread()
+            assert second.wait(60), "nothing is made ahead"  # while the first is in use
+            seen.append(item)
+    assert seen == [0, 1, 2, 3]
+    assert threading.current_thread() not in made
 
 
 # ---------------------------------------------------------------- steps against Keras' own fit

@@ -16,7 +16,7 @@ from emotions.files import write_json
 from emotions.network import backbone
 from emotions.network import head as classifier
 from emotions.settings import Settings, read_settings
-from emotions.showing import plots as figures
+from emotions.showing import style
 from emotions.showing.progress import Progress
 from emotions.training import task as training
 
@@ -56,8 +56,8 @@ class Course:
     ) -> None:
         """Write a figure as `name`.png and show it; `faces` says that it shows single faces."""
         folder = self.faces_folder if faces else self.folder
-        figures.save(figure, folder / f"{name}.png", self.footer(weights))
-        figures.show(figure)
+        style.save(figure, folder / f"{name}.png", self.footer(weights))
+        style.show(figure)
 
     def left_out(self) -> np.ndarray | None:
         """Return which training images to leave out, bool (n,); None if none.
@@ -128,7 +128,7 @@ def open_course(**changes: Any) -> Course:
     """
     if not changes:  # the first cell: a notebook that runs again starts without earlier widgets
         Widget.close_all()
-    figures.use_style()
+    style.use_style()
     pd.set_option("display.max_colwidth", None)  # a cut-off sentence teaches nothing
     settings = read_settings(**changes)
     if settings.deterministic:

@@ -1,6 +1,6 @@
 """What each layer answers to one image, at any input size, computed once."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,7 @@ Mean = tuple[float, float, float] | None
 class Responses:
     """The maps of every layer of a backbone for single images; those of the last few are kept.
 
-    The layers run one after the other, outside of a compiled model: convolutions take maps of any
-    size, so one set of weights serves all input sizes.
+    Convolutions take maps of any size, so one set of weights serves all input sizes.
 
     Parameters
     ----------
@@ -49,8 +48,24 @@ class Responses:
 
     def _channel_means(self, row: int, size: int, mean: Mean) -> dict[str, np.ndarray]:
         """Return how strongly each channel of each layer answers, on average over the places."""
-        maps = self._maps(row, size, mean)
-        return {name: values.mean(axis=(0, 1)) for name, values in maps.items()}
+        means = self._means.predict_on_batch(self.network_input(row, size, mean)[np.newaxis])
+        return {name: np.asarray(values[0], np.float32) for name, values in means.items()}
+
+    @cached_property
+    def _means(self) -> keras.Model:
+        """The mean over the places of every channel of each layer, for inputs of any size.
+
+        Compiled: at 224 pixels that takes two thirds of the layers' time one by one.
+        """
+        x = inputs = keras.Input((None, None, 3))
+        found = {}
+        for name, layer in self.layers.items():
+            x = layer(x)
+            found[name] = keras.ops.mean(keras.ops.cast(x, "float32"), axis=(1, 2))
+        model = keras.Model(inputs, found)
+        for side in (32, 64):  # two sizes, so that the graph is made for all and never again
+            model.predict_on_batch(np.zeros((1, side, side, 3), np.float32))
+        return model
 
     def change(
         self, row: int, one: tuple[int, Mean], other: tuple[int, Mean], layers: tuple[str, ...]

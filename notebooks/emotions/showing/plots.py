@@ -1,127 +1,29 @@
-"""All figures: one style, one colour per emotion, a footer that names data and weights."""
+"""Figures of data, trainings and results; each returns a matplotlib figure with its title."""
 
-import os
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from IPython.display import display
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 
-from emotions.files import replacing
-from emotions.network.quiet_keras import keras
+from emotions.showing.style import (
+    ACCENT,
+    FROZEN,
+    TRAINING,
+    VALIDATION,
+    colours,
+    ink,
+    legend_above,
+    placed_by_hand,
+)
 
-# Okabe and Ito's colours, told apart with every kind of colour blindness (jfly.uni-koeln.de/color).
-EMOTION_COLOURS = {
-    "angry": "#D55E00",
-    "disgust": "#009E73",
-    "fear": "#CC79A7",
-    "happy": "#E69F00",
-    "neutral": "#595959",  # grey; lighter ones look like disgust to who sees no green
-    "sad": "#0072B2",
-    "surprise": "#56B4E9",
-}
-TRAINING, VALIDATION, ACCENT, FROZEN = "#0072B2", "#E69F00", "#D55E00", "#9DB8CC"
-STYLE = {
-    "figure.dpi": 100,
-    "savefig.dpi": 120,
-    "figure.facecolor": "white",  # legible on JupyterLab's dark theme too
-    "figure.constrained_layout.use": True,
-    "font.size": 12,
-    "axes.titlesize": 14,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "image.cmap": "gray",
-}
-
-
-def use_style() -> None:
-    """Switch matplotlib to the course's style, whatever style of your own it had, dark or light."""
-    plt.style.use(["default", STYLE])
-
-
-def colours(classes: Sequence[str]) -> list:
-    """Return a colour per class: fixed for FER-2013's emotions, matplotlib's own for others."""
-    spare = iter(plt.get_cmap("tab20").colors * (1 + len(classes) // 20))
-    return [EMOTION_COLOURS.get(name) or next(spare) for name in classes]
-
-
-def ink(colour: str | tuple) -> str:
-    """Return black or white, whichever stands out more on a colour (WCAG 2.2, contrast ratio)."""
-    encoded = np.array(to_rgb(colour))
-    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    return "black" if light @ (0.2126, 0.7152, 0.0722) > 0.179 else "white"
-
-
-def _side_by_side(captions: Sequence[str], most: int, inches: float) -> tuple[int, float]:
-    """Return how many pictures go into a row, and their width, so that no caption meets the next.
-
-    Parameters
-    ----------
-    captions
-        One above each picture.
-    most
-        Pictures in a row if the captions are short.
-    inches
-        Width of a picture if the captions are short.
-    """
-    longest = max((len(line) for text in captions for line in text.splitlines()), default=0)
-    width = max(inches, 0.075 * longest + 0.1)  # of a letter ten points high
-    return min(most, max(1, len(captions)), max(1, int(most * inches / width))), width
-
-
-def save(figure: Figure, file: Path, footer: str) -> Figure:
-    """Write a figure as PNG, with a footer that says what it was made from, and return it.
-
-    Parameters
-    ----------
-    figure
-        Any figure of this module.
-    file
-        Written whole or not at all; the same figure gives the same bytes.
-    footer
-        For instance `data: FER-2013 · weights: hed`.
-    """
-    figure.text(0.995, -0.01, footer, ha="right", va="top", fontsize=9, color="#555555")
-    with replacing(file) as temporary:
-        figure.savefig(temporary, bbox_inches="tight", metadata={"Software": None})
-    return figure
-
-
-def show(figure: Figure) -> None:
-    """Show a figure in a notebook, once, with words for those who do not see it."""
-    display(figure, metadata=alternative(figure))
-    plt.close(figure)
-
-
-def alternative(figure: Figure) -> dict[str, dict[str, str]]:
-    """Return the metadata with which a notebook keeps a figure's alternative text."""
-    return {"image/png": {"alt": description(figure)}}
-
-
-def description(figure: Figure) -> str:
-    """Return an alternative text for a figure: its titles, and what its axes show."""
-    parts = [figure.get_suptitle()]
-    for axes in figure.axes:
-        shown = (axes.get_title(), axes.get_ylabel(), axes.get_xlabel())
-        title, up, across = (" ".join(text.split()) for text in shown)
-        parts += [title, f"{up} against {across}" if up and across else up or across]
-    return ". ".join(dict.fromkeys(part for part in parts if part))
-
-
-def _legend_above(axes: Axes) -> None:
-    """Put the legend between title and axes, where it covers nothing."""
-    names = axes.get_legend_handles_labels()[1]
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(names))
+# A mark -> colour and kind of line of its frame: told apart without colours too.
+FRAMES = {"=": (TRAINING, "-"), "≠": (ACCENT, "--"), "!": ("#555555", ":")}
+TILE = 1.4  # inches, the side of an image among others
 
 
 def class_counts(counts: pd.DataFrame, title: str) -> Figure:
@@ -146,7 +48,7 @@ def class_counts(counts: pd.DataFrame, title: str) -> Figure:
     axes.margins(x=0.12)
     axes.grid(axis="y", visible=False)
     axes.set(xlabel="images", ylabel="emotion")
-    _legend_above(axes)
+    legend_above(axes)
     figure.suptitle(title)
     return figure
 
@@ -156,38 +58,92 @@ def pictures(
     captions: Sequence[str],
     title: str,
     columns: int = 7,
-    grey_levels: tuple[float, float] | None = (0, 255),
+    marks: Sequence[str] = (),
 ) -> Figure:
-    """Images side by side with captions.
+    """Images side by side, all on one pair of axes, so that even many are drawn at once.
 
     Parameters
     ----------
     images
-        Each (height, width), (height, width, 1) or (height, width, 3).
+        Grey levels 0 to 255, (height, width) or (height, width, 1), or RGB, (height, width, 3);
+        each is enlarged to the same size.
     captions
-        One below each image.
+        One above each image.
     title
         Above all.
     columns
         Images per row, if the captions are short.
-    grey_levels
-        What is black and white; None stretches each image to its own range.
+    marks
+        One per image, or none; those of `FRAMES` get a frame.
     """
-    columns, width = _side_by_side(captions, columns, 1.6)
+    columns, across, down = _grid(captions, columns)
     rows = max(1, -(-len(images) // columns))
-    size = (width * columns, 1.95 * rows + 0.5)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
-    low, high = grey_levels or (None, None)
-    for place, axis in enumerate(axes.flat):
-        axis.set_axis_off()
-        if place < len(images):
-            image = np.squeeze(images[place])
-            axis.imshow(image, vmin=low, vmax=high, interpolation="nearest")
-            axis.set_title(captions[place], fontsize=10)
+    width, height = columns * across, rows * down
+    figure = placed_by_hand(TILE * width, TILE * height)
+    axis = figure.add_axes((0, 0, 1, 1))
+    for number, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        row, column = divmod(number, columns)
+        left, top = (column + 0.5) * across - 0.5, (row + 1) * down - 1
+        tile(axis, image, left, top, caption=caption)
+        if marks and marks[number] in FRAMES:
+            colour, line = FRAMES[marks[number]]
+            axis.add_patch(Rectangle((left, top), 1, 1, fill=False, color=colour, ls=line, lw=3))
     if not len(images):
-        axes[0, 0].text(0.5, 0.5, "none", ha="center", va="center")
-    figure.suptitle(title)
+        axis.text(width / 2, height / 2, "none", ha="center", va="center")
+    axis.set(xlim=(0, width), ylim=(height, 0))
+    axis.set_axis_off()
+    figure.suptitle(title, y=1, va="bottom")
     return figure
+
+
+def _grid(captions: Sequence[str], most: int) -> tuple[int, float, float]:
+    """Return how many images go into a row, and their distances, so that no caption meets another.
+
+    Parameters
+    ----------
+    captions
+        One above each image.
+    most
+        Images in a row if the captions are short.
+
+    Returns
+    -------
+    columns, across, down
+        The distances are those of one image from the next, in sides of an image.
+    """
+    lines = [text.splitlines() for text in captions]
+    longest = max((len(line) for text in lines for line in text), default=0)
+    across = max(1.08, (0.075 * longest + 0.1) / TILE)  # inches of a letter ten points high
+    down = 1.08 + 0.13 * max((len(text) for text in lines), default=0)
+    return min(most, max(1, len(captions)), max(1, int(1.14 * most / across))), across, down
+
+
+def tile(
+    axis: Axes,
+    image: np.ndarray,
+    left: float,
+    top: float,
+    side: float = 1.0,
+    caption: str = "",
+    levels: tuple[float | None, float | None] = (0, 255),
+) -> AxesImage:
+    """Draw an image at a place of given axes, with its caption above it, and return it.
+
+    Parameters
+    ----------
+    image
+        (height, width), or with 1 or 3 channels.
+    left, top, side
+        In the units of the axes, whose vertical one points down.
+    levels
+        What is black and what is white; None stands for the image's own lowest and highest value.
+    """
+    image = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
+    height, width = np.array(image.shape[:2]) * side / max(image.shape[:2])
+    extent = (left, left + width, top + height, top)
+    axis.text(left + side / 2, top - 0.03 * side, caption, ha="center", va="bottom", fontsize=10)
+    low, high = levels
+    return axis.imshow(image, vmin=low, vmax=high, extent=extent, interpolation="nearest")
 
 
 def distributions(values: Mapping[str, Mapping[str, np.ndarray]], title: str) -> Figure:
@@ -272,7 +228,7 @@ def comparison(accuracies: Mapping[str, float], title: str, chance: float | None
     axis.bar_label(bars, fmt="{:.1%}", padding=3)
     if chance is not None:
         axis.axvline(chance, color=ACCENT, linestyle="--", label="always the largest class")
-        _legend_above(axis)
+        legend_above(axis)
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
     axis.set(xlabel="accuracy (share of images)", xlim=(0, 1))
@@ -335,100 +291,6 @@ def _heat_map(
     return picture
 
 
-def architecture(backbone: keras.Model, head: keras.Model, layer: str, title: str) -> Figure:
-    """Draw the network as a person reads it: blocks of the backbone, then the new head.
-
-    Heights follow the side of the feature maps, widths the number of channels; grey-blue layers
-    are frozen, orange ones learn.
-    """
-    boxes = _boxes(backbone, head, layer)
-    figure, axis = plt.subplots(figsize=(11, 4.6))
-    place = 0.0
-    for name, side, channels, learns in boxes:
-        width, height = 0.35 + channels / 400, 0.5 + side / 12
-        colour = ACCENT if learns else FROZEN
-        axis.add_patch(Rectangle((place, -height / 2), width, height, color=colour))
-        axis.text(place + width / 2, height / 2 + 0.15, name, ha="center", fontsize=10)
-        shape = f"{side}x{side}x{channels}" if side > 1 else f"{channels}"
-        axis.text(place + width / 2, -height / 2 - 0.35, shape, ha="center", fontsize=9)
-        place += width + 0.75
-    axis.set(xlim=(-0.3, place), ylim=(-3.2, 3.2))
-    axis.set_axis_off()
-    figure.suptitle(title)
-    kinds = [Patch(color=FROZEN, label="frozen"), Patch(color=ACCENT, label="learns")]
-    axis.legend(handles=kinds, loc="lower right", ncols=2)
-    return figure
-
-
-def _boxes(
-    backbone: keras.Model, head: keras.Model, layer: str
-) -> list[tuple[str, int, int, bool]]:
-    """Return name, side, channels and whether it learns, for the input, each block and the head."""
-    _, side, _, channels = backbone.input_shape
-    boxes = [("image", side, channels, False)]
-    for block in range(1, int(layer[-1]) + 1):
-        output = backbone.get_layer(f"pool{block}").output
-        convolutions = [x for x in backbone.layers if x.name.startswith(f"conv{block}_")]
-        learns = any(x.trainable for x in convolutions)
-        name = f"block {block}\n{len(convolutions)} conv + pool"
-        boxes.append((name, output.shape[1], output.shape[-1], learns))
-    dense = [x for x in head.layers if isinstance(x, keras.layers.Dense)]
-    names = [f"{x.name}\n{x.activation.__name__}" for x in dense]
-    return boxes + [(n, 1, x.units, True) for n, x in zip(names, dense, strict=True)]
-
-
-def keras_plot(model: keras.Model, file: Path) -> Path:
-    """Write Keras' own architecture picture, as `keras.utils.plot_model` would.
-
-    The graph is laid out by graphviz-pure, a Graphviz from the package index, because
-    `plot_model` needs a system Graphviz that a fresh machine does not have.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the package graphviz-pure is not installed.
-    """
-    graph = keras.utils.model_to_dot(
-        model, show_shapes=True, show_dtype=True, show_layer_names=True, show_trainable=True, dpi=96
-    )
-    with replacing(file) as temporary:
-        temporary.write_bytes(graph.create(prog=_graphviz(), format="png"))
-    return file
-
-
-def _graphviz() -> str:
-    name = "graphviz-pure.exe" if os.name == "nt" else "graphviz-pure"
-    beside = Path(sys.executable).parent / name
-    program = str(beside) if beside.is_file() else shutil.which("graphviz-pure")
-    if program is None:
-        raise FileNotFoundError(
-            "The architecture picture needs graphviz-pure: install the course's environment again."
-        )
-    return program
-
-
-def feature_maps(maps: np.ndarray, title: str, how_many: int = 16) -> Figure:
-    """The most active channels of one image's feature maps.
-
-    Parameters
-    ----------
-    maps
-        (height, width, channels).
-    title
-        Above all.
-    how_many
-        Channels, those with the highest mean first.
-    """
-    order = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:how_many]
-    return pictures(
-        [maps[..., channel] for channel in order],
-        [f"channel {channel}" for channel in order],
-        title,
-        columns=8,
-        grey_levels=None,
-    )
-
-
 def ladder(rungs: pd.DataFrame, title: str) -> Figure:
     """Bars of validation accuracy, one group per rung, one colour per weights.
 
@@ -457,7 +319,7 @@ def ladder(rungs: pd.DataFrame, title: str) -> Figure:
     axis.invert_yaxis()
     axis.set_xlim(0, 100)
     axis.set_xlabel("validation accuracy (%)")
-    _legend_above(axis)
+    legend_above(axis)
     figure.suptitle(title)
     return figure
 
@@ -512,26 +374,6 @@ def reliability(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
     axis.set_ylabel("accuracy (%)")
     axis.set_title(title)
     axis.legend()
-    return figure
-
-
-def heat_on_faces(
-    images: Sequence[np.ndarray], heats: np.ndarray, captions: Sequence[str], title: str
-) -> Figure:
-    """Show faces with the places that speak for the predicted class laid over them in colour."""
-    columns, width = _side_by_side(captions, 6, 1.9)
-    rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(width * columns, 2.3 * rows + 0.5))
-    axes = np.atleast_1d(axes).ravel()
-    for axis in axes:
-        axis.set_axis_off()
-    for axis, image, heat, caption in zip(axes, images, heats, captions, strict=False):
-        side = image.shape[0]
-        axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
-        axis.imshow(heat, cmap="viridis", alpha=0.45, extent=(-0.5, side - 0.5, side - 0.5, -0.5),
-                    interpolation="bilinear", vmin=0, vmax=1)  # fmt: skip
-        axis.set_title(caption, fontsize=9)
-    figure.suptitle(title)
     return figure
 
 

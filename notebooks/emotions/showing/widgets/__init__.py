@@ -7,7 +7,7 @@ where none does (exported HTML), so that a page never has a hole.
 from emotions.showing.widgets.browsers import confusion_explorer, grid_explorer, image_browser
 from emotions.showing.widgets.explorer import Explorer, as_png
 from emotions.showing.widgets.faces import ActionUnitSliders
-from emotions.showing.widgets.live import LiveCurve, LiveTraining, compare_runs
+from emotions.showing.widgets.live import LiveTraining, compare_runs
 from emotions.showing.widgets.network import feature_map_explorer, input_explorer
 from emotions.showing.widgets.photo import PhotoTaker, Webcam
 from emotions.showing.widgets.pickers import HyperparameterPicker, SearchPicker, describe
@@ -16,7 +16,6 @@ __all__ = [
     "ActionUnitSliders",
     "Explorer",
     "HyperparameterPicker",
-    "LiveCurve",
     "LiveTraining",
     "PhotoTaker",
     "SearchPicker",

@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from emotions.data.dataset import DataError, ImageSet
-from emotions.showing import plots as figures
-from emotions.showing import quick as quick_figures
+from emotions.showing import plots
 from emotions.showing.widgets.explorer import Explorer, dropdown, saying, slider, with_footer
 
 PER_PAGE = 24
@@ -41,11 +40,12 @@ def image_browser(images: ImageSet, problems: pd.DataFrame, footer: str) -> Expl
         if len(chosen) == 0:
             raise DataError(f"{emotion}: no image with {show}. Choose another emotion or problem.")
         title = f"{emotion}, {show}: page {number} of {pages}\n{LEGEND}"
-        figure = quick_figures.mosaic(
+        figure = plots.pictures(
             [images.images[row] for row in chosen],
             [_caption(row, marks[row], problems) for row in chosen],
             title,
-            [marks[row] for row in chosen],
+            columns=8,
+            marks=[marks[row] for row in chosen],
         )
         return with_footer(figure, footer)
 
@@ -98,7 +98,7 @@ def grid_explorer(table: pd.DataFrame, parameters: list[str], footer: str) -> Ex
             raise DataError("Choose two different parameters.")
         means = table.groupby([down, across], as_index=False)[["mean", "spread"]].mean()
         title = f"Grid search: {down} against {across}, mean over the other parameters"
-        return with_footer(figures.heat_maps(means, [down, across], title), footer)
+        return with_footer(plots.heat_maps(means, [down, across], title), footer)
 
     return Explorer(
         draw,
@@ -139,7 +139,7 @@ def confusion_explorer(
         captions = [f"{row}: {probabilities[row, guess[row]]:.0%}" for row in chosen]
         title = f"{true}, taken for {predicted}: {len(rows)} faces, page {number} of {pages}"
         shown = [images.images[row] for row in chosen]
-        return with_footer(quick_figures.mosaic(shown, captions, title), footer)
+        return with_footer(plots.pictures(shown, captions, title, 8), footer)
 
     largest = pd.crosstab(images.labels, guess).to_numpy().max()
     second = images.classes[min(1, len(images.classes) - 1)]

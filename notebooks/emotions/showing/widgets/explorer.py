@@ -2,8 +2,10 @@
 
 import base64
 import io
+import struct
 import textwrap
 from collections.abc import Callable, Iterable
+from html import escape
 from typing import Any
 
 import ipywidgets
@@ -11,7 +13,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from emotions.data.dataset import DataError
-from emotions.showing import plots as figures
+from emotions.showing import style
 
 WIDE = {"width": "24em"}  # no widget: one would be closed when a notebook runs again
 LABELLED = {"description_width": "9em"}
@@ -47,20 +49,26 @@ class Shown:
     """A picture that follows its controls, and stays as a picture where no kernel runs."""
 
     def __init__(self) -> None:
-        self.words = ""  # not the image's tooltip: with one ipywidgets 8 fails to show an image
-        self.picture = ipywidgets.Image(format="png")
-        self.picture.layout = ipywidgets.Layout(max_width="100%", align_self="flex-start")
+        self.words, self.png = "", b""
+        self.picture = ipywidgets.HTML()  # ipywidgets' own Image takes no alternative text
         self.widget = ipywidgets.VBox([self.picture])
 
     def show(self, figure: Figure) -> None:
         """Put a figure, and in words what it shows, in the place of the one before."""
-        self.words = " ".join(figures.description(figure).split())
-        self.picture.value = as_png(figure)
+        self.words = " ".join(style.description(figure).split())
+        self.png = as_png(figure)
+        width, height = struct.unpack(">II", self.png[16:24])  # of the PNG: no jump of the page
+        self.picture.value = (
+            f'<img class="shown" alt="{escape(self.words)}" width="{width}" height="{height}" '
+            f'style="max-width: 100%; height: auto" src="data:image/png;base64,{self._static()}">'
+        )
+
+    def _static(self) -> str:
+        return base64.b64encode(self.png).decode()
 
     def _repr_mimebundle_(self, **keywords: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         live = self.widget._repr_mimebundle_(**keywords)
-        static = base64.b64encode(self.picture.value).decode()
-        return {**live, "image/png": static}, {"image/png": {"alt": self.words}}
+        return {**live, "image/png": self._static()}, {"image/png": {"alt": self.words}}
 
 
 class Explorer(Shown):
@@ -77,7 +85,7 @@ class Explorer(Shown):
 
     def __init__(self, draw: Callable[..., Figure], **controls: ipywidgets.Widget) -> None:
         super().__init__()
-        self.draw, self.controls = draw, controls
+        self.draw, self.controls, self._drawn = draw, controls, None
         rows = ipywidgets.Layout(flex_flow="row wrap")
         box = ipywidgets.HBox(list(controls.values()), layout=rows)
         self.widget.children = (box, self.picture)
@@ -86,12 +94,26 @@ class Explorer(Shown):
         self.update()
 
     def update(self, change: Any = None) -> None:
-        """Draw the figure with the controls as they are now."""
+        """Draw the figure with the controls as they are now, if that is not what it shows."""
         values = {name: control.value for name, control in self.controls.items()}
+        if values == self._drawn:  # one control moved another, which has drawn already
+            return
+        self._drawn = values
         try:
             self.show(self.draw(**values))
         except DataError as error:
             self.show(sentence(str(error)))
+
+    def move(self, **values: Any) -> None:
+        """Set several controls, draw once."""
+        moved = [self.controls[name] for name in values]
+        for control in moved:
+            control.unobserve(self.update, "value")
+        for control, value in zip(moved, values.values(), strict=True):
+            control.value = value
+        for control in moved:
+            control.observe(self.update, "value")
+        self.update()
 
 
 def saying(words: str) -> Explorer:

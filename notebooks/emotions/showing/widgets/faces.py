@@ -34,9 +34,8 @@ class ActionUnitSliders(Explorer):
         self.expression.value = "happy"
 
     def _pose(self, change: Any) -> None:
-        for name, slider in self.controls.items():
-            number = int(name.removeprefix("unit_"))
-            slider.value = 0.8 if number in EXPRESSIONS[change["new"]] else 0.0
+        active = {f"unit_{number}" for number in EXPRESSIONS[change["new"]]}
+        self.move(**{name: 0.8 if name in active else 0.0 for name in self.controls})
 
     @staticmethod
     def _draw(**values: float) -> Figure:

@@ -8,15 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import ipywidgets
-import matplotlib.pyplot as plt
 import pandas as pd
-from IPython.display import HTML, display
+from IPython.display import display
 from matplotlib.figure import Figure
 
 from emotions.data.dataset import DataError
 from emotions.network.movement import Movement
-from emotions.showing import plots as figures
-from emotions.showing import quick as quick_figures
+from emotions.showing import quick
 from emotions.showing.widgets.explorer import (
     LABELLED,
     Explorer,
@@ -36,39 +34,6 @@ MEASURES = {
     "validation loss": "val_loss",
     "training loss": "loss",
 }
-
-
-class LiveCurve:
-    """Loss and accuracy while a model trains.
-
-    Parameters
-    ----------
-    epochs
-        How many are planned.
-    title
-        Of the figure.
-    """
-
-    def __init__(self, epochs: int, title: str) -> None:
-        self.epochs, self.title = epochs, title
-        self._drawn = 0.0
-        self._text = display(HTML("<pre>Starting ...</pre>"), display_id=True)
-        self._picture = display(HTML(""), display_id=True)
-
-    def update(self, history: pd.DataFrame) -> None:
-        """Show the history so far; the figure every two seconds, and at the end."""
-        self._text.update(HTML(f"<pre>{progress(history, self.epochs)}</pre>"))
-        if time.monotonic() - self._drawn > DRAW_AGAIN or len(history) == self.epochs:
-            figure = figures.performance(history, self.title)
-            self._picture.update(figure, metadata=figures.alternative(figure))
-            plt.close(figure)
-            self._drawn = time.monotonic()
-
-    def finish(self, history: pd.DataFrame) -> None:
-        """Show the last state."""
-        if len(history):
-            self._drawn = 0.0
-            self.update(history)
 
 
 def progress(history: pd.DataFrame, epochs: int) -> str:
@@ -156,7 +121,7 @@ class LiveTraining(Shown):
 
     def _draw(self, history: pd.DataFrame, best_epoch: int | None = None) -> None:
         title = f"{self.title}\n{progress(history, self.task.settings.epochs)}"
-        self.show(quick_figures.training(history, self.movement.table(), title, best_epoch))
+        self.show(quick.training(history, self.movement.table(), title, best_epoch))
 
     def _finish(self, run: training.Run) -> None:
         self.button.description = "Stopped" if run.stopped else "Trained"
@@ -190,7 +155,7 @@ def compare_runs(curves: Mapping[str, pd.DataFrame], footer: str) -> Explorer:
         if len(names) == 1:
             title += "\nTrain again with other parameters: its curve comes beside this one"
         chosen = {name: curves[name][MEASURES[measure]] for name in runs}
-        return with_footer(quick_figures.runs(chosen, title, measure), footer)
+        return with_footer(quick.runs(chosen, title, measure), footer)
 
     several = ipywidgets.SelectMultiple(
         options=names,

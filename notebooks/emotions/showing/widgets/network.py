@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from emotions.data.dataset import ImageSet
 from emotions.network.backbone import LAYERS, Backbone
 from emotions.network.responses import Mean, Responses
-from emotions.showing import quick as quick_figures
+from emotions.showing import quick
 from emotions.showing.widgets.explorer import Explorer, dropdown, saying, slider, with_footer
 
 SIZES = (48, 96, 224)  # pixels; the last one is what VGG-Face was trained with
@@ -46,7 +46,7 @@ def feature_map_explorer(
     def draw(layer: str, face: int, channel: int) -> Figure:
         maps = responses.maps(face, size, mean)[layer]
         title = f"{layer} sees a face ({images.classes[images.labels[face]]})"
-        figure = quick_figures.feature_maps(images.images[face], maps, channel, title)
+        figure = quick.feature_maps(images.images[face], maps, channel, title)
         return with_footer(figure, footer)
 
     return Explorer(draw, layer=layer, face=slider("face", 0, len(images) - 1), channel=channel)
@@ -79,7 +79,7 @@ def input_explorer(
         start, now = (SIZES[0], means[reference]), (size, means[preparation])
         change = responses.change(face, start, now, ("conv1_1", *LAYERS))
         title = f"A face ({images.classes[images.labels[face]]}), {preparation}, {size} pixels"
-        figure = quick_figures.prepared(
+        figure = quick.prepared(
             seen, change, title, f"Answers, against {reference} at {SIZES[0]} pixels"
         )
         return with_footer(figure, footer)

@@ -1,0 +1,131 @@
+"""Figures of the network: its blocks, Keras' own plot of it, and where in a face it looks."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from emotions.files import replacing
+from emotions.network.quiet_keras import keras
+from emotions.showing.plots import pictures
+from emotions.showing.style import ACCENT, FROZEN
+
+
+def architecture(backbone: keras.Model, head: keras.Model, layer: str, title: str) -> Figure:
+    """Draw the network as a person reads it: blocks of the backbone, then the new head.
+
+    Heights follow the side of the feature maps, widths the number of channels; grey-blue layers
+    are frozen, orange ones learn.
+
+    Parameters
+    ----------
+    backbone, head
+        Of the classifier.
+    layer
+        The deepest one that the head reads, such as pool3 or conv5_3; nothing behind it is drawn.
+    title
+        Above all.
+    """
+    boxes = _boxes(backbone, head, layer)
+    figure, axis = plt.subplots(figsize=(11, 4.6))
+    place = 0.0
+    for name, side, channels, learns in boxes:
+        width, height = 0.35 + channels / 400, 0.5 + side / 12
+        colour = ACCENT if learns else FROZEN
+        axis.add_patch(Rectangle((place, -height / 2), width, height, color=colour))
+        axis.text(place + width / 2, height / 2 + 0.15, name, ha="center", fontsize=10)
+        shape = f"{side}x{side}x{channels}" if side > 1 else f"{channels}"
+        axis.text(place + width / 2, -height / 2 - 0.35, shape, ha="center", fontsize=9)
+        place += width + 0.75
+    axis.set(xlim=(-0.3, place), ylim=(-3.2, 3.2))
+    axis.set_axis_off()
+    figure.suptitle(title)
+    kinds = [Patch(color=FROZEN, label="frozen"), Patch(color=ACCENT, label="learns")]
+    axis.legend(handles=kinds, loc="lower right", ncols=2)
+    return figure
+
+
+def _boxes(
+    backbone: keras.Model, head: keras.Model, layer: str
+) -> list[tuple[str, int, int, bool]]:
+    """Return name, side, channels and whether it learns, for the input, each block and the head."""
+    _, side, _, channels = backbone.input_shape
+    boxes = [("image", side, channels, False)]
+    names = [x.name for x in backbone.layers]
+    for block in range(1, int(layer[4]) + 1):  # conv5_3 and pool5 both lie in block 5
+        ends = min(f"pool{block}", layer, key=names.index)
+        shape = backbone.get_layer(ends).output.shape
+        read = names[: names.index(ends) + 1]
+        convolutions = [name for name in read if name.startswith(f"conv{block}_")]
+        learns = any(backbone.get_layer(name).trainable for name in convolutions)
+        pooled = " + pool" if ends.startswith("pool") else ""
+        name = f"block {block}\n{len(convolutions)} conv{pooled}"
+        boxes.append((name, shape[1], shape[-1], learns))
+    dense = [x for x in head.layers if isinstance(x, keras.layers.Dense)]
+    names = [f"{x.name}\n{x.activation.__name__}" for x in dense]
+    return boxes + [(n, 1, x.units, True) for n, x in zip(names, dense, strict=True)]
+
+
+def keras_plot(model: keras.Model, file: Path) -> Path:
+    """Write Keras' own architecture picture, as `keras.utils.plot_model` would.
+
+    The graph is laid out by graphviz-pure, a Graphviz from the package index, because
+    `plot_model` needs a system Graphviz that a fresh machine does not have.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the package graphviz-pure is not installed.
+    """
+    graph = keras.utils.model_to_dot(
+        model, show_shapes=True, show_dtype=True, show_layer_names=True, show_trainable=True, dpi=96
+    )
+    with replacing(file) as temporary:
+        temporary.write_bytes(graph.create(prog=_graphviz(), format="png"))
+    return file
+
+
+def _graphviz() -> str:
+    name = "graphviz-pure.exe" if os.name == "nt" else "graphviz-pure"
+    beside = Path(sys.executable).parent / name
+    program = str(beside) if beside.is_file() else shutil.which("graphviz-pure")
+    if program is None:
+        raise FileNotFoundError(
+            "The architecture picture needs graphviz-pure: install the course's environment again."
+        )
+    return program
+
+
+def heat_on_faces(
+    images: Sequence[np.ndarray], heats: np.ndarray, captions: Sequence[str], title: str
+) -> Figure:
+    """Show faces with the places that speak for the predicted class laid over them in colour.
+
+    Parameters
+    ----------
+    images
+        As in `plots.pictures`.
+    heats
+        One per image, (rows, columns), 0 to 1, in any size.
+    captions, title
+        As in `plots.pictures`.
+    """
+    figure = pictures(images, captions, title, columns=6)
+    axis = figure.axes[0]
+    for face, heat in zip(list(axis.images), heats, strict=True):
+        axis.imshow(
+            heat,
+            cmap="viridis",
+            alpha=0.45,
+            extent=face.get_extent(),
+            interpolation="bilinear",
+            vmin=0,
+            vmax=1,
+        )
+    return figure
