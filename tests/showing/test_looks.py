@@ -186,7 +186,7 @@ DRAWN = {
         FACES[:12], DICE.random((12, 6, 6)),
         [f"{a}, called\n{b}" for a, b in zip(NAMES[:12], NAMES[8:], strict=True)], TITLE,
     ),
-    "photo": lambda: plots.photo(
+    "photo": lambda: network_plots.photo(
         DICE.integers(0, 256, (200, 300, 3), dtype=np.uint8),
         np.array([[10, 20, 50, 50], [90, 20, 50, 50], [200, 100, 50, 50]]),
         pd.DataFrame(SHARES, index=[1, 2, 3], columns=NAMES), TITLE,

@@ -1,4 +1,4 @@
-"""Figures of the network: its blocks, Keras' own plot of it, and where in a face it looks."""
+"""Figures of the network: its blocks, where in a face it looks, what it says about a photo."""
 
 import os
 import shutil
@@ -8,13 +8,14 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from emotions.files import replacing
 from emotions.network.quiet_keras import keras
 from emotions.showing.plots import pictures
-from emotions.showing.style import ACCENT, FROZEN
+from emotions.showing.style import ACCENT, FROZEN, colours, ink
 
 
 def architecture(backbone: keras.Model, head: keras.Model, layer: str, title: str) -> Figure:
@@ -128,4 +129,40 @@ def heat_on_faces(
             vmin=0,
             vmax=1,
         )
+    return figure
+
+
+def photo(pixels: np.ndarray, boxes: np.ndarray, table: pd.DataFrame, title: str) -> Figure:
+    """Show a photo with a numbered frame around each face, and bars of its probabilities.
+
+    Parameters
+    ----------
+    pixels, boxes
+        As in `photos.Photo`.
+    table
+        A row per face, a column per emotion, probabilities.
+    title
+        Of the figure.
+    """
+    shown = table.head(3)
+    width = [1.6] + [1] * max(1, len(shown))
+    size = (3.6 * len(width), max(4, 0.25 * table.shape[1] + 1))
+    figure, axes = plt.subplots(1, len(width), figsize=size, width_ratios=width)
+    axes[0].imshow(pixels)
+    axes[0].set_axis_off()
+    figure.suptitle(title)
+    for number, (left, top, across, down) in enumerate(boxes, start=1):
+        frame = Rectangle((left, top), across, down, fill=False, edgecolor=ACCENT, linewidth=2)
+        axes[0].add_patch(frame)
+        axes[0].text(left, top, str(number), color=ink(ACCENT), backgroundcolor=ACCENT, fontsize=9)
+    for axis, (face, values) in zip(axes[1:], shown.iterrows(), strict=False):
+        axis.barh(list(values.index), 100 * values.to_numpy(), color=colours(list(values.index)))
+        axis.invert_yaxis()
+        axis.set_xlim(0, 100)
+        axis.set_xlabel("probability (%)")
+        axis.set_title(f"face {face}")
+        axis.tick_params(labelleft=axis is axes[1])  # the names once, so that long ones have room
+    if len(shown) == 0:
+        axes[1].text(0.5, 0.5, "no face found", ha="center")
+        axes[1].set_axis_off()
     return figure

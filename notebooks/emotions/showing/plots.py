@@ -205,17 +205,10 @@ def confusion(counts: pd.DataFrame, title: str) -> Figure:
     axis.grid(visible=False)
     axis.set_xticks(range(len(counts)), counts.columns, rotation=45, ha="right")
     axis.set_yticks(range(len(counts)), counts.index)
-    for row, column in np.ndindex(shares.shape):
-        share = shares[row, column]
-        axis.text(
-            column,
-            row,
-            f"{share:.0%}\n{counts.iat[row, column]:,}" if len(counts) <= 10 else f"{share:.0%}",
-            ha="center",
-            va="center",
-            fontsize=9,
-            color=ink(picture.to_rgba(share)),
-        )
+    words = [f"{share:.0%}" for share in shares.flat]
+    if len(counts) <= 10:
+        words = [f"{a}\n{b:,}" for a, b in zip(words, counts.to_numpy().flat, strict=True)]
+    _write_into(axis, picture, words)
     axis.set(title=title, xlabel="predicted emotion", ylabel="true emotion")
     figure.colorbar(picture, ax=axis, label="share of the true emotion", shrink=0.8)
     return figure
@@ -269,7 +262,7 @@ def heat_maps(table: pd.DataFrame, parameters: Sequence[str], title: str) -> Fig
 
 def _heat_map(
     axis: Axes, part: pd.DataFrame, down: str, across: str, low: float, high: float
-) -> object:
+) -> AxesImage:
     means = part.pivot(index=down, columns=across, values="mean")
     spreads = part.pivot(index=down, columns=across, values="spread")
     picture = axis.imshow(means, cmap="viridis", vmin=low, vmax=high, aspect="auto")
@@ -277,18 +270,19 @@ def _heat_map(
     axis.set_xticks(range(means.shape[1]), means.columns)
     axis.set_yticks(range(means.shape[0]), means.index)
     axis.set(xlabel=across, ylabel=down)
-    for row, column in np.ndindex(means.shape):
-        mean, spread = means.iat[row, column], spreads.iat[row, column]
-        axis.text(
-            column,
-            row,
-            f"{mean:.1%}\n± {spread:.1%}",
-            ha="center",
-            va="center",
-            fontsize=9,
-            color=ink(picture.to_rgba(mean)),
-        )
+    pairs = zip(means.to_numpy().flat, spreads.to_numpy().flat, strict=True)
+    _write_into(axis, picture, [f"{mean:.1%}\n± {spread:.1%}" for mean, spread in pairs])
     return picture
+
+
+def _write_into(axis: Axes, picture: AxesImage, words: Sequence[str]) -> None:
+    """Write words into the cells of a heat map, row by row, in an ink that stands out."""
+    values = picture.get_array()
+    for (row, column), value, text in zip(
+        np.ndindex(values.shape), values.flat, words, strict=True
+    ):
+        colour = ink(picture.to_rgba(value))
+        axis.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
 
 
 def ladder(rungs: pd.DataFrame, title: str) -> Figure:
@@ -374,40 +368,4 @@ def reliability(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
     axis.set_ylabel("accuracy (%)")
     axis.set_title(title)
     axis.legend()
-    return figure
-
-
-def photo(pixels: np.ndarray, boxes: np.ndarray, table: pd.DataFrame, title: str) -> Figure:
-    """Show a photo with a numbered frame around each face, and bars of its probabilities.
-
-    Parameters
-    ----------
-    pixels, boxes
-        As in `photos.Photo`.
-    table
-        A row per face, a column per emotion, probabilities.
-    title
-        Of the figure.
-    """
-    shown = table.head(3)
-    width = [1.6] + [1] * max(1, len(shown))
-    size = (3.6 * len(width), max(4, 0.25 * table.shape[1] + 1))
-    figure, axes = plt.subplots(1, len(width), figsize=size, width_ratios=width)
-    axes[0].imshow(pixels)
-    axes[0].set_axis_off()
-    figure.suptitle(title)
-    for number, (left, top, across, down) in enumerate(boxes, start=1):
-        frame = Rectangle((left, top), across, down, fill=False, edgecolor=ACCENT, linewidth=2)
-        axes[0].add_patch(frame)
-        axes[0].text(left, top, str(number), color=ink(ACCENT), backgroundcolor=ACCENT, fontsize=9)
-    for axis, (face, values) in zip(axes[1:], shown.iterrows(), strict=False):
-        axis.barh(list(values.index), 100 * values.to_numpy(), color=colours(list(values.index)))
-        axis.invert_yaxis()
-        axis.set_xlim(0, 100)
-        axis.set_xlabel("probability (%)")
-        axis.set_title(f"face {face}")
-        axis.tick_params(labelleft=axis is axes[1])  # the names once, so that long ones have room
-    if len(shown) == 0:
-        axes[1].text(0.5, 0.5, "no face found", ha="center")
-        axes[1].set_axis_off()
     return figure

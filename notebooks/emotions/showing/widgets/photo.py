@@ -12,7 +12,7 @@ import pandas as pd
 from emotions.data.dataset import DataError
 from emotions.measuring import photos
 from emotions.measuring.inference import Classifier
-from emotions.showing import plots
+from emotions.showing import network_plots
 from emotions.showing.widgets.explorer import Shown, sentence
 
 LONGEST_NAME = 60  # letters of a file's name in a title
@@ -108,7 +108,7 @@ class PhotoTaker(Shown):
         photo = photo if found else photo.as_one_face()
         self.table = photos.emotions_in(photo, self.classifier.model, self.classifier.classes)
         title = photo.name.replace("$", r"\$")  # a dollar sign would begin a formula
-        self.show(plots.photo(photo.pixels, photo.boxes, self.table, title))
+        self.show(network_plots.photo(photo.pixels, photo.boxes, self.table, title))
         how = f"{found} found" if found else "none found, so the whole picture is taken as one"
         self.message.value = f"<b>{escape(photo.name)}</b>, faces: {how}.{_as_list(self.table)}"
 
