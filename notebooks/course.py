@@ -8,6 +8,7 @@ python notebooks/course.py download    downloads FER-2013
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -22,7 +23,7 @@ from typing import Any
 
 import nbformat
 from emotions.files import DataError, draft_of, read_json, replacing, write_json
-from emotions.settings import ROOT, Settings, SettingsError, as_environment, read_settings
+from emotions.settings import PREFIX, ROOT, Settings, SettingsError, read_settings
 from nbconvert import HTMLExporter
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -149,6 +150,15 @@ def execute(notebook: Path, settings: Settings) -> nbformat.NotebookNode:
         if ended.returncode != 0:
             raise NotebookError(f"{notebook.stem} stopped:\n{readable_error(ended.stderr)}")
         return nbformat.read(Path(temporary) / notebook.name, as_version=4)
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Return the settings as `EMOTIONS_*` variables, to hand them to a notebook's kernel."""
+    values = settings.model_dump(mode="json", exclude_none=True)
+    return {
+        PREFIX + name.upper(): value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+    }
 
 
 def readable_error(words: str, lines: int = 8) -> str:

@@ -64,7 +64,7 @@ def train_one(name: str, changes: dict, group: "Group | None" = None) -> Path:
     details = course.provenance(
         backbone,
         precision=policy,
-        **settings.model_dump(include=training.PARAMETERS),
+        **settings.of("training"),
         classes=list(task.classes),
         image_shape=list(data.train.images.shape[1:]),
         mean_bgr=mean and list(mean),

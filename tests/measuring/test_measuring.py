@@ -161,7 +161,7 @@ def test_only_the_wanted_block_learns_with_all_of_it_switched_on(trained):
 def test_a_compact_file_gives_the_same_probabilities(trained, tmp_path):
     course, task, _, _ = trained
     details = {
-        **course.settings.model_dump(include=training.PARAMETERS),
+        **course.settings.of("training"),
         "classes": list(task.classes),
         "image_shape": list(course.data.train.images.shape[1:]),
         "mean_bgr": [93.5940, 104.7624, 129.1863],
@@ -250,7 +250,7 @@ def test_a_photo_that_is_none_gets_one_sentence(tmp_path):
 
 def test_details_travel_as_json(trained):
     course, *_ = trained
-    assert json.loads(json.dumps(course.settings.model_dump(include=training.PARAMETERS)))
+    assert json.loads(json.dumps(course.settings.of("training")))
 
 
 def test_every_rung_is_a_valid_set_of_parameters():

@@ -12,11 +12,8 @@ from emotions.files import replacing
 from emotions.network import backbone as backbones
 from emotions.network import head as surgery
 from emotions.network.quiet_keras import keras
-from emotions.settings import Settings
+from emotions.settings import Settings, names
 from emotions.training import task as training
-
-# What the network's form depends on; all else in the file only describes it.
-FORM = ("layer", "pooling", "image_size", "units", "dropout")
 
 
 def save(file: Path, model: keras.Model, details: dict) -> None:
@@ -29,8 +26,8 @@ def save(file: Path, model: keras.Model, details: dict) -> None:
     model
         From image to probabilities, as `training.prepare` makes it.
     details
-        Needs the settings in `FORM`, `classes`, `image_shape` and `mean_bgr` (None: pixels are
-        divided by 255); the rest describes the classifier. JSON values.
+        Needs the settings that are marked as `Form`, `classes`, `image_shape` and `mean_bgr`
+        (None: pixels are divided by 255); the rest describes the classifier. JSON values.
     """
     weights = {
         variable.path: np.asarray(keras.ops.convert_to_numpy(variable), np.float16)
@@ -101,7 +98,7 @@ def load(file: Path, policy: str = "float32") -> tuple[keras.Model, dict]:
 
 def build(details: dict, statistics: tuple[np.ndarray, np.ndarray], policy: str) -> keras.Model:
     """Return a classifier of the form that `details` describe, with weights that mean nothing."""
-    form = Settings.model_construct(**{name: details[name] for name in FORM})
+    form = Settings.model_construct(**{name: details[name] for name in names("form")})
     with backbones.precision(policy):
         empty = backbones.build("random", form.image_size, Path(), 0)
     pooling = training.pooling_model(form, empty, policy)

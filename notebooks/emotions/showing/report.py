@@ -12,7 +12,7 @@ from emotions.files import read_json
 from emotions.measuring.inference import REFERENCE
 from emotions.measuring.results import averaged
 from emotions.measuring.results import read as read_results
-from emotions.settings import read_settings
+from emotions.settings import names, read_settings
 
 # Published by the seed project, github.com/Rutatu/cds-visual_Self_assigned_project, in
 # output/Emotions_classifier_report.csv; its rows are sorted here.
@@ -131,12 +131,9 @@ class Results:
         training = self.content["training"]
         if not training:
             return self._missing("training")
-        names = [
-            *("optimizer", "learning_rate", "epochs", "epochs_run", "best_epoch", "batch_size"),
-            *("trainable", "layer", "pooling", "image_size", "units", "dropout", "mean"),
-            *("precision", "leave_out", "weights", "accuracy_validation", "accuracy_test"),
-        ]
-        values = {name.replace("_", " "): training[name] for name in names}
+        came_out = ["epochs_run", "best_epoch", "accuracy_validation", "accuracy_test"]
+        rows = [*names("training"), "weights", "precision", *came_out]
+        values = {name.replace("_", " "): training[name] for name in rows if name in training}
         values |= {f"accuracy on the {part} part of the test": value
                    for part, value in training["accuracy_test_parts"].items()}  # fmt: skip
         shown = {k: f"{v:.1%}" if k.startswith("accuracy") else str(v) for k, v in values.items()}
