@@ -1,4 +1,4 @@
-"""Trains the emotion classifier with your parameters by running notebooks/04_training.ipynb.
+"""Trains the classifier with your parameters (notebooks/04_training.ipynb), renews the report.
 
 python notebooks/train.py -optim SGD -lr 0.003 -ep 100
 python notebooks/train.py --help
@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from course import NOTEBOOKS, clear_endings, prepare, run_notebooks, seen_from_here
 from emotions.settings import PREFIX, Settings, SettingsError, names, read_settings
+from pages import REPORT
 
-NOTEBOOK = NOTEBOOKS / "04_training.ipynb"
+# The report is to show the new results.
+TO_RUN = (NOTEBOOKS / "04_training.ipynb", NOTEBOOKS / f"{REPORT}.ipynb")
 # The seed project's names for its command-line parameters (../shared/seed/README.txt).
 SEED_FLAGS = {
     "train_data": "trd",
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = command_line(arguments)
     with clear_endings():
         course = prepare(settings)
-        written = run_notebooks([NOTEBOOK], course)
+        written = [file for notebook in TO_RUN for file in run_notebooks([notebook], course)]
     print("Written:")
     for file in written:
         print(f"  {seen_from_here(file)}")

@@ -4,10 +4,8 @@ import hashlib
 import json
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +13,7 @@ import pandas as pd
 
 from emotions.data.copies import copy_groups
 from emotions.data.dataset import FaceData, ImageSet
-from emotions.files import as_json, replacing
+from emotions.files import replacing
 from emotions.network import head as surgery
 from emotions.network.backbone import Backbone, precision
 from emotions.network.features import FeatureSpec, channel_statistics, feature_layer, features
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 OnEpoch = Callable[[pd.DataFrame], None]
 
-ABOUT = "course.json"  # member of a saved classifier
 STATISTICS_IMAGES = 2048  # images that scale the head's input if nothing is cached
 
 
@@ -556,22 +553,3 @@ def _training_key(task: Task) -> str:
     sample = task.inputs[:: max(1, len(task.inputs) // 64)]
     content.update(np.ascontiguousarray(sample).tobytes())
     return content.hexdigest()[:16]
-
-
-def save_classifier(folder: Path, task: Task, details: dict) -> Path:
-    """Save the whole classifier and, inside the same file, what its numbers mean.
-
-    One file, because two could come from different trainings after a power cut.
-
-    Returns
-    -------
-    Path
-        Of `Emotions_classifier.keras`, a zip archive; its member `course.json` has the class names.
-    """
-    file = folder / "Emotions_classifier.keras"
-    about = {"classes": list(task.classes), **details}
-    with replacing(file) as temporary:
-        task.whole.save(temporary)
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(ABOUT, as_json(about))
-    return file
