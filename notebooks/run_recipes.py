@@ -6,13 +6,15 @@
     python notebooks/run_recipes.py ship           writes output/<data set>/classifier.safetensors
     python notebooks/run_recipes.py check          measures the shipped classifier again
 
-A training that was stopped goes on from its last epoch when the same command is given again.
+Only a finished training counts. One that was stopped says so, and goes on where it was when the
+same command is given again.
 Several processes or machines share a training's batches where the environment variable TF_CONFIG
 names them (see emotions/training/data_parallel.py); start the same command on each, with one data
 folder that all can read.
 """
 
 import argparse
+import hashlib
 import os
 import sys
 import time
@@ -24,12 +26,10 @@ import numpy as np
 import pandas as pd
 from emotions.course import opening as course_setup
 from emotions.files import replacing, write_json, write_table
-from emotions.measuring import compact, inference, ladder, model_card, results
-from emotions.measuring import scores as measuring
+from emotions.measuring import classifier, ladder, model_card, runs, scores
 from emotions.network import backbone as backbones
-from emotions.network.inputs import channel_mean
 from emotions.recipes import RECIPES
-from emotions.settings import read_settings
+from emotions.settings import WEIGHTS, absolute
 from emotions.showing.progress import Progress
 from emotions.training import task as training
 
@@ -46,11 +46,16 @@ def train_one(name: str, changes: dict, group: "Group | None" = None) -> Path:
     """Train with some settings and keep the classifier in a folder of that name; return it.
 
     Of several processes that train together, the first keeps it.
+
+    Raises
+    ------
+    SystemExit
+        If the training was stopped; its checkpoint stays, and nothing is kept as a result.
     """
     course = course_setup.open_course(**changes)
     settings, data = course.settings, course.data
     folder = runs_folder(course) / name
-    if (folder / "classifier.safetensors").is_file():
+    if runs.is_finished(folder):
         print(f"{name}: there already.")
         return folder
     start = time.monotonic()
@@ -58,27 +63,28 @@ def train_one(name: str, changes: dict, group: "Group | None" = None) -> Path:
     task = training.prepare(settings, data, backbone, policy, progress=Progress, group=group)
     prepared = time.monotonic() - start
     run = training.train(task, on_epoch=_say)
+    if run.stopped:
+        sys.exit(
+            f"{name}: stopped after epoch {len(run.history)} of {settings.epochs}. It does not "
+            "count yet; give the same command again, and it goes on from its last checkpoint."
+        )
     if task.share[0]:
         return folder
-    mean = channel_mean(settings.mean, data.train.images)
     details = course.provenance(
         backbone,
         precision=policy,
-        **settings.model_dump(include=training.PARAMETERS),
-        classes=list(task.classes),
-        image_shape=list(data.train.images.shape[1:]),
-        mean_bgr=mean and list(mean),
+        **settings.of("training"),
         best_epoch=run.best_epoch,
         epochs_run=len(run.history),
         accuracy_validation=float(run.history["val_accuracy"].max()),
         minutes=(prepared + run.seconds) / 60,
         minutes_preparing=prepared / 60,
         images_per_second=len(task.training) * len(run.history) / run.seconds,
-        processor=results.processor(),
+        processor=runs.processor(),
         processes=task.share[1],
     )
     write_table(folder / "history.csv", run.history)
-    compact.save(folder / "classifier.safetensors", task.whole, details)
+    classifier.save(folder / classifier.SHIPPED, task, details, np.float16)
     print(f"{name}: {details['accuracy_validation']:.1%} of the validation split right.")
     return folder
 
@@ -103,38 +109,54 @@ def train(
         for start in weights:
             for seed in seeds:
                 wanted = {"recipe": recipe, "weights": start, "random_seed": seed}
-                train_one(f"{recipe}-{start}-{seed}", wanted, group)
+                train_one(f"{recipe}-{in_a_name(start)}-{seed}", wanted, group)
+
+
+def in_a_name(weights: str) -> str:
+    """Return weights as part of a folder's name; of a file its name and the mark of its content."""
+    file = absolute(Path(weights))
+    if weights in WEIGHTS or not file.is_file():
+        return weights.replace(os.sep, "_")
+    return f"{file.stem}_{hashlib.sha256(file.read_bytes()).hexdigest()[:8]}"
 
 
 def climb(names: Sequence[str], weights: Sequence[str]) -> None:
-    """Train rungs of the ladder and write `ladder.csv`."""
-    seed = read_settings().random_seed
+    """Train the rungs of the ladder that no kept run is equal to, and write `ladder.csv`."""
+    course = course_setup.open_course()
+    seed = course.settings.random_seed
     for start in weights:
+        chosen, _ = backbones.choose_weights(start, course.settings.data / "weights")
+        title = backbones.TITLES.get(chosen, f"file {Path(chosen).name}")
         for name in names:
-            rung = ladder.rung(name)
-            train_one(f"{rung.run()}-{start}-{seed}", {**rung.settings, "weights": start})
+            wanted = ladder.rung(name).settings
+            equal = runs.made_with(runs_folder(course), course.settings.changed(**wanted))
+            if any(runs.details(folder)["weights"] == title for folder in equal):
+                print(f"{name}, {start}: there already.")
+            else:
+                train_one(f"rung_{name}-{in_a_name(start)}-{seed}", {**wanted, "weights": start})
     write_ladder()
 
 
 def write_ladder() -> None:
     """Write `ladder.csv` of all rungs so far; averaged views and the ensemble once measured."""
     course = course_setup.open_course()
-    rows = results.ladder_rows(runs_folder(course), course.settings.random_seed)
+    rows = ladder.rows_of(runs_folder(course), course.settings.random_seed)
     if (course.folder / "results.json").is_file():
-        rows += results.averaging_rows(results.read(course.folder / "results.json"))
+        rows += ladder.averaging_rows(runs.read(course.folder / "results.json"))
     write_table(course.folder / "ladder.csv", ladder.table(rows).set_index("rung"))
 
 
 def evaluate() -> None:
     """Measure every kept classifier; write `results.json`, `curves.csv` and `ladder.csv`."""
     course = course_setup.open_course()
-    copies = measuring.seen_in_training(course.data)
+    kept, data, settings = runs_folder(course), course.data, course.settings
+    copies = scores.seen_in_training(data)
     entries = []
-    for folder in sorted(runs_folder(course).glob("*/classifier.safetensors")):
-        entries += results.entries_of(course, folder.parent, copies, Progress)
-    entries += results.ensemble_entries(course, runs_folder(course), copies)
+    for folder in runs.finished(kept):
+        entries += runs.entries_of(data, settings, folder, copies, Progress)
+    entries += runs.ensemble_entries(data, settings, kept, copies)
     write_json(course.folder / "results.json", entries)
-    curves = results.learning_curves(runs_folder(course))
+    curves = runs.learning_curves(kept)
     write_table(course.folder / "curves.csv", curves.set_index("recipe"))
     write_ladder()
 
@@ -142,14 +164,21 @@ def evaluate() -> None:
 def ship() -> None:
     """Copy the single classifier with the best validation accuracy to the results, with a card."""
     course = course_setup.open_course()
-    best = results.best_run(runs_folder(course))
-    target = course.folder / inference.SHIPPED
+    best = runs.best_run(runs_folder(course))
+    target = course.folder / classifier.SHIPPED
     with replacing(target) as temporary:
-        temporary.write_bytes((best / "classifier.safetensors").read_bytes())
-    card = model_card.write(compact.read_details(target), course.folder / "results.json")
-    with replacing(course.folder / "MODEL_CARD.md") as temporary:
-        temporary.write_text(card, encoding="utf-8")
+        temporary.write_bytes((best / classifier.SHIPPED).read_bytes())
+    write_card(course.folder)
     print(f"{best.name}: {target.stat().st_size / 1e6:.1f} MB in {target}.")
+
+
+def write_card(folder: Path) -> None:
+    """Write the card of the classifier that ships, from its own words and `results.json`."""
+    card = model_card.write(
+        classifier.read_details(folder / classifier.SHIPPED), folder / "results.json"
+    )
+    with replacing(folder / "MODEL_CARD.md") as temporary:
+        temporary.write_text(card, encoding="utf-8")
 
 
 def check() -> None:
@@ -157,18 +186,18 @@ def check() -> None:
     course = course_setup.open_course()
     start = time.monotonic()
     policy = backbones.choose_precision(course.settings.precision)
-    model, details = compact.load(course.folder / inference.SHIPPED, policy)
-    predicted = measuring.predict(model, course.data.test.images, 2, progress=Progress)
-    found = measuring.scores(
+    shipped = classifier.load(course.folder / classifier.SHIPPED, policy)
+    predicted = scores.predict(shipped.model, course.data.test.images, 2, progress=Progress)
+    found = scores.summary(
         course.data.test.labels,
         predicted,
         files=course.data.test.files,
-        copies=measuring.seen_in_training(course.data),
-        random_seed=details["random_seed"],
+        copies=scores.seen_in_training(course.data),
+        random_seed=shipped.details["random_seed"],
     )
     for name, value in found.items():
         print(f"{name}: {np.round(value, 4)}")
-    print(f"{time.monotonic() - start:.0f} s, {results.processor()}.")
+    print(f"{time.monotonic() - start:.0f} s, {runs.processor()}.")
 
 
 def _group() -> "Group | None":

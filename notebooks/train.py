@@ -1,16 +1,57 @@
-"""Trains the emotion classifier with your parameters by running notebooks/04_training.ipynb.
+"""Trains the classifier with your parameters (notebooks/04_training.ipynb), renews the report.
 
 python notebooks/train.py -optim SGD -lr 0.003 -ep 100
 python notebooks/train.py --help
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 
 from course import NOTEBOOKS, clear_endings, prepare, run_notebooks, seen_from_here
-from emotions.settings import command_line
+from emotions.settings import PREFIX, Settings, SettingsError, names, read_settings
+from pages import REPORT
 
-NOTEBOOK = NOTEBOOKS / "04_training.ipynb"
+# The report is to show the new results.
+TO_RUN = (NOTEBOOKS / "04_training.ipynb", NOTEBOOKS / f"{REPORT}.ipynb")
+# The seed project's names for its command-line parameters (../shared/seed/README.txt).
+SEED_FLAGS = {
+    "train_data": "trd",
+    "val_data": "vald",
+    "optimizer": "optim",
+    "learning_rate": "lr",
+    "epochs": "ep",
+}
+
+
+def command_line(arguments: Sequence[str] | None = None) -> Settings:
+    """Return the settings from a command line, with the seed's flags and long names.
+
+    Parameters
+    ----------
+    arguments
+        What stands behind the command's name; None takes `sys.argv`.
+
+    Raises
+    ------
+    SystemExit
+        After `--help`, and with one sentence for a value that cannot be used.
+    """
+    parser = argparse.ArgumentParser(
+        description="Train the emotion classifier by running notebooks/04_training.ipynb.",
+        epilog=f"Every parameter can also be an environment variable, as {PREFIX}EPOCHS=10.",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    for name in names("training", "given", "place"):  # those of a search are notebook 05's
+        field = Settings.model_fields[name]
+        flags = [f"--{name}"] + ([f"-{SEED_FLAGS[name]}"] if name in SEED_FLAGS else [])
+        text = f"{field.description} (default: {field.default})".replace("%", "%%")
+        parser.add_argument(*flags, dest=name, help=text, metavar=name.upper())
+    try:
+        return read_settings(**vars(parser.parse_args(arguments)))
+    except SettingsError as error:
+        parser.exit(2, f"{error}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -18,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = command_line(arguments)
     with clear_endings():
         course = prepare(settings)
-        written = run_notebooks([NOTEBOOK], course)
+        written = [file for notebook in TO_RUN for file in run_notebooks([notebook], course)]
     print("Written:")
     for file in written:
         print(f"  {seen_from_here(file)}")

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import course
 import nbformat
+import pages
 import pytest
 import train
 from emotions.settings import ROOT, read_settings
@@ -65,13 +66,13 @@ def write_notebook(file: Path, heading: str, *codes: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> course.Course:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> course.Prepared:
     """Run a made-up course of two notebooks once; return where its results are."""
     folder = tmp_path_factory.mktemp("toy_notebooks")
     write_notebook(folder / "01_first.ipynb", "The *first* one", FIRST)
     write_notebook(folder / "09_report.ipynb", "A report", LAST, WIDGET)
     output = tmp_path_factory.mktemp("output")
-    made = course.Course(read_settings(optimizer="SGD", output=output), output / "toy")
+    made = course.Prepared(read_settings(optimizer="SGD", output=output), output / "toy")
     course.run_notebooks(course.course_notebooks(folder), made)
     return made
 
@@ -92,20 +93,20 @@ def test_a_network_reference_would_be_found():
     assert len(network_references(html)) == 2
 
 
-def test_every_notebook_becomes_a_page_with_its_title(ran: course.Course):
+def test_every_notebook_becomes_a_page_with_its_title(ran: course.Prepared):
     first = text_of(ran.folder / "notebooks" / "01_first.html")
     assert "<title>The first one</title>" in first
     assert "<title>A report</title>" in text_of(ran.folder / "notebooks" / "09_report.html")
     assert 'href="09_report.html"' in first
 
 
-def test_notebooks_get_the_settings_and_run_in_their_folder(ran: course.Course):
+def test_notebooks_get_the_settings_and_run_in_their_folder(ran: course.Prepared):
     first = text_of(ran.folder / "notebooks" / "01_first.html")
     assert "optimizer SGD" in first
     assert "here toy_notebooks" in first
 
 
-def test_pages_do_not_tell_whose_computer_it_was(ran: course.Course):
+def test_pages_do_not_tell_whose_computer_it_was(ran: course.Prepared):
     pages = list(ran.folder.rglob("*.html"))
     assert len(pages) == 3
     for page in pages:
@@ -114,7 +115,7 @@ def test_pages_do_not_tell_whose_computer_it_was(ran: course.Course):
     assert f"root .{os.sep}data" in text_of(ran.folder / "notebooks" / "01_first.html")
 
 
-def test_durations_are_noted_before_the_report_runs(ran: course.Course):
+def test_durations_are_noted_before_the_report_runs(ran: course.Prepared):
     assert "noted: 01_first" in text_of(ran.folder / "report.html")
     durations = json.loads(text_of(ran.folder / "durations.json"))
     assert list(durations["notebooks"]) == ["01_first", "09_report"]
@@ -123,11 +124,11 @@ def test_durations_are_noted_before_the_report_runs(ran: course.Course):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not count the memory of ended processes")
-def test_the_peak_of_memory_is_noted(ran: course.Course):
+def test_the_peak_of_memory_is_noted(ran: course.Prepared):
     assert 20 < json.loads(text_of(ran.folder / "durations.json"))["peak_memory_mb"] < 100_000
 
 
-def test_the_report_loads_nothing_and_shows_no_code(ran: course.Course):
+def test_the_report_loads_nothing_and_shows_no_code(ran: course.Prepared):
     report = text_of(ran.folder / "report.html")
     assert network_references(report) == []
     assert "ipywidgets" not in report
@@ -135,14 +136,14 @@ def test_the_report_loads_nothing_and_shows_no_code(ran: course.Course):
     assert "ipywidgets" in text_of(ran.folder / "notebooks" / "09_report.html")
 
 
-def test_a_widget_is_shown_by_its_picture_with_its_description(ran: course.Course):
+def test_a_widget_is_shown_by_its_picture_with_its_description(ran: course.Prepared):
     shown = re.findall(r"<img[^>]*>", text_of(ran.folder / "report.html"))
     assert len(shown) == 1
     assert PICTURE in shown[0]
     assert 'alt="a slider &lt;at zero&gt;"' in shown[0]
 
 
-def test_no_page_is_left_half_written(ran: course.Course):
+def test_no_page_is_left_half_written(ran: course.Prepared):
     assert [path.name for path in ran.folder.rglob(".*")] == []
 
 
@@ -151,7 +152,7 @@ def test_a_failing_notebook_stops_the_run_and_is_named(
 ):
     write_notebook(tmp_path / "01_bad.ipynb", "Bad", "value = {}\nvalue['missing face']")
     write_notebook(tmp_path / "02_never.ipynb", "Never", "print('ran')")
-    toy = course.Course(read_settings(output=tmp_path / "out"), tmp_path / "out" / "toy")
+    toy = course.Prepared(read_settings(output=tmp_path / "out"), tmp_path / "out" / "toy")
     monkeypatch.setattr(course, "prepare", lambda settings: toy)
     with pytest.raises(SystemExit) as ending, course.clear_endings():
         course.report(None, tmp_path)
@@ -169,7 +170,7 @@ def test_one_notebook_alone_keeps_the_durations_of_the_others(
 ):
     write_notebook(tmp_path / "01_first.ipynb", "First", "print(1)")
     write_notebook(tmp_path / "02_second.ipynb", "Second", "print(2)")
-    toy = course.Course(read_settings(output=tmp_path / "out"), tmp_path / "out" / "toy")
+    toy = course.Prepared(read_settings(output=tmp_path / "out"), tmp_path / "out" / "toy")
     course.note_duration(toy.folder / "durations.json", "01_first", 12.0)
     monkeypatch.setattr(course, "prepare", lambda settings: toy)
     course.report("02_second", tmp_path)
@@ -241,14 +242,16 @@ def test_training_by_command_line_says_where_its_files_are(
         "folder.mkdir()\n(folder / 'toy_report.csv').write_text(os.environ['EMOTIONS_EPOCHS'])"
     )
     notebook = write_notebook(tmp_path / "04_training.ipynb", "Training", code)
-    monkeypatch.setattr(train, "NOTEBOOK", notebook)
-    monkeypatch.setattr(train, "prepare", lambda s: course.Course(s, s.output / "toy"))
+    report = write_notebook(tmp_path / "09_report.ipynb", "Report", LAST)
+    monkeypatch.setattr(train, "TO_RUN", (notebook, report))
+    monkeypatch.setattr(train, "prepare", lambda s: course.Prepared(s, s.output / "toy"))
     (tmp_path / "out").mkdir()
     train.main(["-ep", "100", "--output", str(tmp_path / "out")])
     printed = capsys.readouterr().out
     assert (tmp_path / "out" / "toy" / "toy_report.csv").read_text() == "100"
     assert "toy_report.csv" in printed
     assert "04_training.html" in printed
+    assert "noted: 04_training" in text_of(tmp_path / "out" / "toy" / "report.html")
 
 
 @pytest.mark.parametrize("place", ["root", "notebooks"])
@@ -277,7 +280,7 @@ def test_prints_in_pieces_and_progress_bars_become_one_text(tmp_path: Path):
     )
     notebook = write_notebook(tmp_path / "01_bar.ipynb", "Bar", code)
     executed = course.execute(notebook, read_settings())
-    course.write_page(executed, tmp_path / "bar.html", tmp_path, with_code=False)
+    pages.write_page(executed, tmp_path / "bar.html", tmp_path, with_code=False)
     assert re.search(r"<pre>\s*step 2\n+done\s*</pre>", text_of(tmp_path / "bar.html"))
 
 

@@ -6,14 +6,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from course import as_environment
 from emotions.settings import (
+    LEARNING_BLOCKS,
     ROOT,
     Settings,
     SettingsError,
-    as_environment,
-    command_line,
+    choices,
+    names,
     read_settings,
 )
+from emotions.showing.report import Results
+from emotions.showing.widgets.pickers import HyperparameterPicker
+from train import command_line
 
 NOT_DEFAULT = {
     "train_data": "notebooks",
@@ -68,10 +73,8 @@ def test_the_environment_sets_a_parameter(name: str, monkeypatch: pytest.MonkeyP
     assert getattr(read_settings(), name) == expected(name)
 
 
-def test_a_grid_is_json_in_the_environment_and_on_the_command_line(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    assert command_line(["--grid", '{"units": [8, 16]}']).grid == {"units": [8, 16]}
+def test_a_grid_is_json_in_the_environment(monkeypatch: pytest.MonkeyPatch):
+    assert read_settings(grid='{"units": [8, 16]}').grid == {"units": [8, 16]}
     monkeypatch.setenv("EMOTIONS_GRID", '{"units": [8, 16]}')
     assert read_settings().grid == {"units": [8, 16]}
     monkeypatch.setenv("EMOTIONS_GRID", "{units")
@@ -95,9 +98,6 @@ def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPa
         ("epochs", "1.5", "integer"),
         ("image_size", "50", "multiple of 16"),
         ("validation_share", "1", "less than 0.9"),
-        ("grid", '{"speed": [1]}', "learning_rate"),
-        ("grid", '{"units": []}', "no values"),
-        ("grid", "units", "JSON"),
     ],
 )
 def test_a_bad_value_gives_one_sentence_with_the_mend(
@@ -111,6 +111,62 @@ def test_a_bad_value_gives_one_sentence_with_the_mend(
     assert mend in complaint
     assert complaint.count("\n") == 1
     assert "Traceback" not in complaint
+
+
+@pytest.mark.parametrize(
+    ("grid", "mend"),
+    [('{"speed": [1]}', "learning_rate"), ('{"units": []}', "no values"), ("units", "JSON"),
+     ('{"units": [0]}', "greater than or equal to 1")],
+)  # fmt: skip
+def test_a_bad_grid_gives_one_sentence_with_the_mend(grid: str, mend: str):
+    with pytest.raises(SettingsError, match="grid") as refused:
+        read_settings(grid=grid)
+    assert mend in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_every_parameter_of_a_training_has_a_control_a_row_and_a_flag(
+    capsys: pytest.CaptureFixture,
+):
+    settings = read_settings()
+    parameters = settings.of("training")
+    assert {"recipe", "head_epochs", "backbone_rate", "augmentation", "mixup"} <= set(parameters)
+    assert set(parameters) <= set(HyperparameterPicker(settings).controls)
+    facts = {"epochs_run": 7, "best_epoch": 5, "weights": "hed", "precision": "float32"}
+    training = {**parameters, **facts, "accuracy_validation": 0.5, "accuracy_test": 0.4}
+    results = Results(Path(), {"training": training | {"accuracy_test_parts": {}}})
+    table = results.training_table().data
+    assert [name for name in training if f">{name.replace('_', ' ')}<" not in table] == []
+    with pytest.raises(SystemExit):
+        command_line(["--help"])
+    assert {f"--{name}" for name in parameters} <= set(capsys.readouterr().out.split())
+
+
+def test_a_picker_offers_what_the_settings_allow():
+    controls = HyperparameterPicker(read_settings(image_size=64, layer="pool4+pool5")).controls
+    assert controls["trainable"].options == tuple(LEARNING_BLOCKS)
+    assert controls["image_size"].options == (48, 96, 224, 64)
+    assert controls["layer"].value == "pool4+pool5"
+    for name in names("training"):
+        for value in choices(name):
+            learning = {"trainable": "head"} if name == "layer" else {}
+            assert getattr(read_settings(**{name: value}, **learning), name) == value
+
+
+@pytest.mark.parametrize(
+    ("trainable", "start", "refused"),
+    [("head", None, ()), ("block5", "pool4", ("pool3", "pool4")), ("block4", "pool3", ("pool3",)),
+     ("block3", None, ()), ("everything", None, ())],
+)  # fmt: skip
+def test_what_learns_says_where_it_starts_and_what_lies_before_it(
+    trainable: str, start: str | None, refused: tuple[str, ...]
+):
+    assert read_settings(trainable=trainable).start == start
+    for layer in ("pool3", "pool4", "conv5_3", "pool5"):
+        if layer in refused:
+            with pytest.raises(SettingsError, match="would not learn"):
+                read_settings(trainable=trainable, layer=layer)
+        else:
+            assert read_settings(trainable=trainable, layer=layer).layers == (layer,)
 
 
 def test_one_data_folder_alone_is_refused():
@@ -138,12 +194,15 @@ def test_settings_survive_the_way_through_the_environment(monkeypatch: pytest.Mo
     assert read_settings() == settings
 
 
-def test_help_lists_every_parameter(capsys: pytest.CaptureFixture):
+def test_help_lists_what_the_training_heeds_and_nothing_else(capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit) as ending:
         command_line(["--help"])
     words = capsys.readouterr().out.split()
     assert ending.value.code == 0
-    assert {f"--{name}" for name in Settings.model_fields} <= set(words)
+    ignored = {"grid", "grid_epochs", "folds", "search", "scheduler"}
+    ignored |= {"tls_ca", "tls_certificate", "tls_key"}
+    heeded = {f"--{name}" for name in set(Settings.model_fields) - ignored}
+    assert {word.split("=")[0] for word in words if word.startswith("--")} == heeded | {"--help"}
     assert set(SEED_FLAGS) <= set(words)
 
 

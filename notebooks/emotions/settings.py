@@ -1,17 +1,17 @@
 """Every parameter of the course, once, validated.
 
 A parameter comes from, in rising order: the default here, an `EMOTIONS_*` environment variable,
-the command line (`notebooks/train.py`), a widget in a notebook.
+the command line (`notebooks/train.py`), a widget in a notebook. Its text, the values that its
+widget offers, its flag and its row in the report are all made from its field here; by default a
+field is a parameter of a training, and a mark says what else it is.
 """
 
-import argparse
 import difflib
 import json
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -21,18 +21,23 @@ from emotions.recipes import RECIPES
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "EMOTIONS_"
 FEATURE_LAYERS = ("pool3", "pool4", "conv5_3", "pool5")
-BEFORE_BLOCK = {"block5": ("pool3", "pool4"), "block4": ("pool3",)}
+# What learns beside the head -> the numbers of the backbone's blocks that do.
+LEARNING_BLOCKS = {
+    "head": "",
+    "block5": "5",
+    "block4": "45",
+    "block3": "345",
+    "everything": "12345",
+}
 LOCAL_WORKERS = r"local(?::([1-9]\d{0,2}))?"
 WEIGHTS = ("auto", "vggface", "hed", "random")
 
-# The seed project's names for its command-line parameters (../shared/seed/README.txt).
-SEED_FLAGS = {
-    "train_data": "trd",
-    "val_data": "vald",
-    "optimizer": "optim",
-    "learning_rate": "lr",
-    "epochs": "ep",
-}
+# Marks of what a field is; without one it is a parameter of a training.
+T = TypeVar("T")
+Form = Annotated[T, "training", "form"]  # of a training, and a saved classifier is built by it
+Given = Annotated[T, "given"]  # decides a training's result, but is written down in its own words
+Search = Annotated[T, "search"]  # how a grid is searched
+Place = Annotated[T, "place"]  # where things lie
 
 
 class SettingsError(ValueError):
@@ -40,23 +45,19 @@ class SettingsError(ValueError):
 
 
 class Settings(BaseSettings):
-    """All parameters of the course.
-
-    Raises
-    ------
-    pydantic.ValidationError
-        If a value cannot be used. `read_settings` turns this into one sentence.
-    """
+    """All parameters of the course; `read_settings` says in one sentence what cannot be used."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     recipe: str = Field(
-        "seed", description=f"a set of values for what you do not set: {', '.join(RECIPES)}"
+        "seed",
+        description=f"a set of values for what you do not set: {', '.join(RECIPES)}",
+        examples=list(RECIPES),
     )
-    train_data: Path | None = Field(
+    train_data: Given[Path | None] = Field(
         None, description="folder of training images, one folder per emotion in it"
     )
-    val_data: Path | None = Field(
+    val_data: Given[Path | None] = Field(
         None,
         description="folder of images for the one evaluation at the end (the seed's validation "
         "data); nothing is ever tuned on it",
@@ -65,21 +66,27 @@ class Settings(BaseSettings):
     learning_rate: float = Field(0.001, gt=0, le=10, description="size of an update")
     epochs: int = Field(50, ge=1, le=10_000, description="passes through the training images")
     batch_size: int = Field(64, ge=1, le=65_536, description="images per update")
-    trainable: Literal["head", "block5", "block4", "block3", "everything"] = Field(
+    trainable: Literal[*LEARNING_BLOCKS] = Field(
         "head",
         description="what learns: the head alone, with it block 5, blocks 4 and 5, blocks 3 to 5, "
         "or everything",
     )
-    layer: str = Field(
+    layer: Form[str] = Field(
         "pool5",
         description=f"layer of the backbone that feeds the head: {', '.join(FEATURE_LAYERS)}, or "
         "several with a plus between them",
+        examples=[*FEATURE_LAYERS, "pool3+pool4", "pool3+pool4+pool5"],
     )
-    pooling: Literal["average", "flatten"] = Field(
+    pooling: Form[Literal["average", "flatten"]] = Field(
         "average", description="how a feature map becomes a vector"
     )
-    image_size: int = Field(
-        48, ge=48, le=224, multiple_of=16, description="side of the network's input, in pixels"
+    image_size: Form[int] = Field(
+        48,
+        ge=48,
+        le=224,
+        multiple_of=16,
+        description="side of the network's input, in pixels",
+        examples=[48, 96, 224],
     )
     head_epochs: int = Field(
         0, ge=0, le=1000, description="epochs in which the head learns alone before the blocks do"
@@ -116,27 +123,28 @@ class Settings(BaseSettings):
     mixup: float = Field(
         0.0, ge=0, le=10, description="alpha of mixup: how far two images are blended; 0 does not"
     )
-    units: int = Field(256, ge=1, le=8192, description="units of the head's hidden layer")
-    dropout: float = Field(0.0, ge=0, lt=1, description="share of hidden units left out per step")
-    weights: str = Field(
-        "auto",
-        description="weights of the backbone: auto, vggface, hed, random, or an h5 file",
+    units: Form[int] = Field(256, ge=1, le=8192, description="units of the head's hidden layer")
+    dropout: Form[float] = Field(
+        0.0, ge=0, lt=1, description="share of hidden units left out per step"
+    )
+    weights: Given[str] = Field(
+        "auto", description=f"weights of the backbone: {', '.join(WEIGHTS)}, or an h5 file"
     )
     mean: Literal["vggface", "training", "zero_one"] = Field(
         "vggface",
         description="what is subtracted from the pixels: VGG-Face's published mean, the training "
         "set's own, or nothing but a division by 255, as the seed's code did",
     )
-    precision: Literal["auto", "float32", "mixed_bfloat16"] = Field(
+    precision: Given[Literal["auto", "float32", "mixed_bfloat16"]] = Field(
         "auto", description="number format of the backbone"
     )
-    validation_share: float = Field(
+    validation_share: Given[float] = Field(
         0.1, gt=0, lt=0.9, description="share of the training images split off to choose by"
     )
     leave_out: bool = Field(
         False, description="leave out the training images that notebook 01 listed as faulty"
     )
-    grid: Annotated[dict[str, list[Any]], NoDecode] = Field(
+    grid: Search[Annotated[dict[str, list[Any]], NoDecode]] = Field(
         {
             "optimizer": ["SGD", "Adam"],
             "learning_rate": [0.001, 0.01],
@@ -146,29 +154,31 @@ class Settings(BaseSettings):
         },
         description="values that the grid search tries, as JSON",
     )
-    grid_epochs: int = Field(10, ge=1, description="epochs of each fit of the grid search")
-    folds: int = Field(3, ge=2, le=20, description="folds of the cross-validation")
-    search: Literal["full", "halving"] = Field(
+    grid_epochs: Search[int] = Field(10, ge=1, description="epochs of each fit of the grid search")
+    folds: Search[int] = Field(3, ge=2, le=20, description="folds of the cross-validation")
+    search: Search[Literal["full", "halving"]] = Field(
         "full",
         description="how the grid search goes: every combination on all images, or rounds in which "
         "the best third goes on with three times the images",
     )
-    scheduler: str | None = Field(
+    scheduler: Search[str | None] = Field(
         None,
         description="who does the fits of the grid search: nothing for this process, local for one "
         "Dask worker per core, local:3 for three, or the address of a Dask scheduler, tcp://… or "
         "tls://…",
+        examples=["local", "local:2", "tcp://address:8786", "tls://address:8786"],
     )
-    tls_ca: Path | None = Field(None, description="certificate authority of a tls:// scheduler")
-    tls_certificate: Path | None = Field(None, description="your certificate for it")
-    tls_key: Path | None = Field(None, description="the key of your certificate")
-    random_seed: int = Field(2013, ge=0, lt=2**31, description="starts every random number")
-    deterministic: bool = Field(
-        False,
-        description="compute only in ways that give the same digits each time on one machine",
+    tls_ca: Search[Path | None] = Field(
+        None, description="certificate authority of a tls:// scheduler"
     )
-    data: Path = Field(ROOT / "data", description="folder of the data and the caches")
-    output: Path = Field(ROOT / "output", description="folder of the results")
+    tls_certificate: Search[Path | None] = Field(None, description="your certificate for it")
+    tls_key: Search[Path | None] = Field(None, description="the key of your certificate")
+    random_seed: Given[int] = Field(2013, ge=0, lt=2**31, description="starts every random number")
+    deterministic: Given[bool] = Field(
+        False, description="compute only in ways that give the same digits each time on one machine"
+    )
+    data: Place[Path] = Field(ROOT / "data", description="folder of the data and the caches")
+    output: Place[Path] = Field(ROOT / "output", description="folder of the results")
 
     @field_validator("optimizer", mode="before")
     @classmethod
@@ -223,7 +233,7 @@ class Settings(BaseSettings):
     @field_validator("grid", mode="after")
     @classmethod
     def _check_grid(cls, grid: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        allowed = ("optimizer", "learning_rate", "units", "dropout", "batch_size")
+        allowed = cls.model_fields["grid"].default  # what a fit of the search has a parameter for
         for name, values in grid.items():
             if name not in allowed:
                 raise ValueError(f"{name!r} is not one of {', '.join(allowed)}")
@@ -244,9 +254,9 @@ class Settings(BaseSettings):
     def _check_together(self) -> "Settings":
         if (self.train_data is None) != (self.val_data is None):
             raise ValueError("train_data and val_data belong together: give both, or neither")
-        too_early = BEFORE_BLOCK.get(self.trainable, ())
-        if set(self.layers) <= set(too_early):
-            choices = [layer for layer in FEATURE_LAYERS if layer not in too_early]
+        first = LEARNING_BLOCKS[self.trainable][:1]
+        choices = [layer for layer in FEATURE_LAYERS if block_of(layer) >= first]
+        if not set(self.layers) & set(choices):
             raise ValueError(
                 f"{self.trainable} lies behind {self.layer}, so it would not learn anything: "
                 f"choose layer {' or '.join(choices)}, or trainable head"
@@ -254,10 +264,8 @@ class Settings(BaseSettings):
         if (self.scheduler or "").startswith("tls:"):
             files = (self.tls_ca, self.tls_certificate, self.tls_key)
             if not all(file and file.is_file() for file in files):
-                raise ValueError(
-                    "a tls:// scheduler needs three files that are there: tls_ca, "
-                    "tls_certificate and tls_key"
-                )
+                needed = "tls_ca, tls_certificate and tls_key"
+                raise ValueError(f"a tls:// scheduler needs three files that are there: {needed}")
         if self.mixup and self.class_weights:
             raise ValueError("class_weights and mixup do not go together: choose one of them")
         return self
@@ -267,25 +275,60 @@ class Settings(BaseSettings):
         """The layers that feed the head, from the shallowest on."""
         return tuple(self.layer.split("+"))
 
+    @property
+    def start(self) -> str | None:
+        """The layer whose cached maps the learning blocks start from; None: there is none."""
+        blocks = LEARNING_BLOCKS[self.trainable]
+        before = f"pool{int(blocks[0]) - 1}" if blocks else None
+        return before if before in FEATURE_LAYERS else None
+
+    def of(self, *parts: str) -> dict[str, Any]:
+        """Return the values of all fields of some parts; see `names`."""
+        return self.model_dump(include=set(names(*parts)))
+
     def changed(self, **changes: Any) -> "Settings":
-        """Return these settings with some values replaced, validated again.
+        """Return these settings with some values replaced, or raise a `SettingsError`.
 
         A new `recipe` brings its own values with it.
-
-        Raises
-        ------
-        SettingsError
-            If a name or a value cannot be used.
         """
         values = RECIPES.get(changes.get("recipe"), {}) | changes
         return read_settings(**{**self.model_dump(), **values})
 
 
-def absolute(path: Path) -> Path:
-    """Return `path` as an absolute path: as seen from here if it exists, else from the root.
+def names(*parts: str) -> list[str]:
+    """Return the names of the fields of some parts, in their order.
 
-    Notebooks run in `notebooks/`, commands mostly in the repository's root; `data/faces` means
-    the same folder in both.
+    Parameters
+    ----------
+    parts
+        "training": what a training's result is written down with; "form": those of them that a
+        saved classifier is built from again; "given", "search" and "place" as marked above.
+    """
+    marks = {
+        name: {mark for mark in field.metadata if isinstance(mark, str)} or {"training"}
+        for name, field in Settings.model_fields.items()
+    }
+    return [name for name, known in marks.items() if known & set(parts)]
+
+
+def choices(name: str) -> tuple:
+    """Return the values that a widget offers for a field; nothing if any number or path will do."""
+    field = Settings.model_fields[name]
+    if field.annotation is bool:
+        return (False, True)
+    known = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    return tuple(field.examples or known)
+
+
+def block_of(layer: str) -> str:
+    """Return the number of the block that a layer of the backbone belongs to, as conv5_3's 5."""
+    return layer.removeprefix("conv").removeprefix("pool")[0]
+
+
+def absolute(path: Path) -> Path:
+    """Return an absolute path: as seen from here if it exists, else from the root.
+
+    So that `data/faces` means the same folder in `notebooks/`, where notebooks run, and above.
     """
     path = path.expanduser()
     from_here = Path.cwd() / path
@@ -337,41 +380,3 @@ def _one_sentence(error: ValidationError) -> str:
         f"The setting {name} ({PREFIX}{name.upper()}) cannot be {first['input']!r}: {what} "
         f"({name}: {field.description})."
     )
-
-
-def command_line(arguments: Sequence[str] | None = None) -> Settings:
-    """Return the settings from a command line, with the seed's flags and long names.
-
-    Parameters
-    ----------
-    arguments
-        What stands behind the command's name; None takes `sys.argv`.
-
-    Raises
-    ------
-    SystemExit
-        After `--help`, and with one sentence for a value that cannot be used.
-    """
-    parser = argparse.ArgumentParser(
-        description="Train the emotion classifier by running notebooks/04_training.ipynb.",
-        epilog=f"Every parameter can also be an environment variable, as {PREFIX}EPOCHS=10.",
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
-    for name, field in Settings.model_fields.items():
-        flags = [f"--{name}"] + ([f"-{SEED_FLAGS[name]}"] if name in SEED_FLAGS else [])
-        text = f"{field.description} (default: {field.default})".replace("%", "%%")
-        parser.add_argument(*flags, dest=name, help=text, metavar=name.upper())
-    try:
-        return read_settings(**vars(parser.parse_args(arguments)))
-    except SettingsError as error:
-        parser.exit(2, f"{error}\n")
-
-
-def as_environment(settings: Settings) -> dict[str, str]:
-    """Return the settings as `EMOTIONS_*` variables, to hand them to a notebook's kernel."""
-    values = settings.model_dump(mode="json", exclude_none=True)
-    return {
-        PREFIX + name.upper(): value if isinstance(value, str) else json.dumps(value)
-        for name, value in values.items()
-    }

@@ -1,4 +1,4 @@
-"""Views, intervals, calibration, augmentation, recipes, the compact file, Grad-CAM, photos."""
+"""Views, intervals, calibration, augmentation, recipes, the saved file, Grad-CAM, photos."""
 
 import json
 
@@ -8,8 +8,7 @@ import pytest
 import run_recipes
 from emotions.course import opening as course_setup
 from emotions.data.dataset import DataError
-from emotions.measuring import compact, inference, ladder, photos, results
-from emotions.measuring import scores as measuring
+from emotions.measuring import classifier, ladder, photos, runs, scores
 from emotions.network import head as surgery
 from emotions.network import inside as looking_inside
 from emotions.network.backbone import build
@@ -23,16 +22,16 @@ from PIL import Image
 
 def test_two_views_are_the_image_and_its_mirror_image():
     images = np.arange(2 * 4 * 4).reshape(2, 4, 4, 1)
-    one, mirrored = measuring.views_of(images, 2)
+    one, mirrored = scores.views_of(images, 2)
     assert (one == images).all() and (mirrored == images[:, :, ::-1]).all()
-    assert len(measuring.views_of(images, 10)) == 10
+    assert len(scores.views_of(images, 10)) == 10
     with pytest.raises(ValueError, match="choose 1, 2 or 10"):
-        measuring.views_of(images, 3)
+        scores.views_of(images, 3)
 
 
 def test_a_moved_view_repeats_the_edge():
     images = np.arange(16 * 16).reshape(1, 16, 16, 1)
-    up_left = measuring.views_of(images, 10)[2]  # moved by one pixel up and to the left
+    up_left = scores.views_of(images, 10)[2]  # moved by one pixel up and to the left
     assert (up_left[0, :-1, :-1] == images[0, 1:, 1:]).all()
     assert (up_left[0, -1, :-1] == images[0, -1, 1:]).all()
 
@@ -40,10 +39,10 @@ def test_a_moved_view_repeats_the_edge():
 def test_the_interval_holds_the_accuracy_and_shrinks_with_more_images():
     random = np.random.default_rng(0)
     few, many = random.random(100) < 0.6, random.random(5000) < 0.6
-    low, high = measuring.interval(many, 1)
+    low, high = scores.interval(many, 1)
     assert low < many.mean() < high
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.24 / 5000), rel=0.1)
-    assert np.diff(measuring.interval(few, 1))[0] > 4 * (high - low)
+    assert np.diff(scores.interval(few, 1))[0] > 4 * (high - low)
 
 
 def test_an_honest_classifier_has_no_calibration_error_and_a_boaster_has():
@@ -51,13 +50,13 @@ def test_an_honest_classifier_has_no_calibration_error_and_a_boaster_has():
     sure = random.uniform(0.5, 1, 20_000)
     labels = (random.random(20_000) > sure).astype(int)
     honest = np.stack([sure, 1 - sure], axis=1)
-    assert measuring.calibration_error(labels, honest) < 0.01
-    assert measuring.temperature(labels, honest) == pytest.approx(1, abs=0.05)
-    boaster = measuring.cooled(honest, 0.5)
-    assert measuring.calibration_error(labels, boaster) > 0.05
-    warmth = measuring.temperature(labels, boaster)
+    assert scores.calibration_error(labels, honest) < 0.01
+    assert scores.temperature(labels, honest) == pytest.approx(1, abs=0.05)
+    boaster = scores.cooled(honest, 0.5)
+    assert scores.calibration_error(labels, boaster) > 0.05
+    warmth = scores.temperature(labels, boaster)
     assert warmth == pytest.approx(2, abs=0.1)
-    assert measuring.calibration_error(labels, measuring.cooled(boaster, warmth)) < 0.01
+    assert scores.calibration_error(labels, scores.cooled(boaster, warmth)) < 0.01
 
 
 def test_scores_count_parts_and_leave_copies_out():
@@ -70,7 +69,7 @@ def test_scores_count_parts_and_leave_copies_out():
         "b/PrivateTest_4.jpg",
     ]
     copies = np.array([False, True, False, False])
-    found = measuring.scores(labels, probabilities, files=files, copies=copies)
+    found = scores.summary(labels, probabilities, files=files, copies=copies)
     assert found["accuracy_test"] == 0.75
     assert (found["accuracy_public"], found["accuracy_private"]) == (0.5, 1.0)
     assert found["accuracy_test_without_copies"] == 1.0
@@ -158,25 +157,35 @@ def test_only_the_wanted_block_learns_with_all_of_it_switched_on(trained):
     assert moved and all(path.startswith("conv5") for path in moved)
 
 
-def test_a_compact_file_gives_the_same_probabilities(trained, tmp_path):
+def test_a_saved_file_gives_the_same_probabilities(trained, tmp_path):
     course, task, _, _ = trained
-    details = {
-        **course.settings.model_dump(include=training.PARAMETERS),
-        "classes": list(task.classes),
-        "image_shape": list(course.data.train.images.shape[1:]),
-        "mean_bgr": [93.5940, 104.7624, 129.1863],
-    }
-    file = tmp_path / "classifier.safetensors"
-    compact.save(file, task.whole, details)
-    model, read = compact.load(file)
     images = course.data.test.images[:8].astype(np.float32)
-    assert np.allclose(model(images), task.whole(images), atol=0.02)
-    assert read["classes"] == list(task.classes)
+    whole = classifier.save(tmp_path / "whole.safetensors", task, {"minutes": 3})
+    read = classifier.load(whole)
+    np.testing.assert_allclose(read.model(images), task.whole(images), atol=1e-5)
+    assert read.classes == task.classes and read.details["minutes"] == 3
+    assert read.details["mean_bgr"] == pytest.approx([93.5940, 104.7624, 129.1863])
+    file = classifier.save(tmp_path / "half.safetensors", task, {}, np.float16)
+    assert file.stat().st_size < 0.51 * whole.stat().st_size
+    assert np.allclose(classifier.load(file).model(images), task.whole(images), atol=0.02)
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(DataError, match="damaged"):
-        compact.load(file)
+        classifier.load(file)
     with pytest.raises(DataError, match="There is no classifier"):
-        compact.load(tmp_path / "missing.safetensors")
+        classifier.load(tmp_path / "missing.safetensors")
+
+
+def test_the_temperature_is_found_on_rows_that_the_classifier_has_not_learnt(trained):
+    """Also for a classifier that was trained with another random seed than today's."""
+    course, *_ = trained
+    details = {"data_fingerprint": course.data.fingerprint, "random_seed": 5}
+    learnt, chosen_by = training.split_rows(course.data, course.settings.changed(random_seed=5))
+    rows = classifier.validation_rows(course.data, course.settings, details)
+    assert (rows == chosen_by).all() and not set(rows) & set(learnt)
+    own = training.split_rows(course.data, course.settings)[1]
+    assert set(own) & set(learnt)  # what notebook 7 took before
+    details["data_fingerprint"] = "other images"
+    assert (classifier.validation_rows(course.data, course.settings, details) == own).all()
 
 
 def test_grad_cam_finds_the_place_that_decides():
@@ -197,7 +206,7 @@ def test_grad_cam_finds_the_place_that_decides():
 def test_grad_cam_of_the_shipped_classifier_and_of_a_head_on_two_layers():
     """The first is put together from another model; in the second a path leads past the layer."""
     faces = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
-    shipped = inference.load_shipped()
+    shipped = classifier.load()
     layer = shipped.details["layer"].split("+")[-1]
     heat = looking_inside.activation_maps(shipped.model, layer, faces)
     assert heat.shape[0] == 2 and np.isfinite(heat).all() and heat.max() == 1
@@ -250,7 +259,7 @@ def test_a_photo_that_is_none_gets_one_sentence(tmp_path):
 
 def test_details_travel_as_json(trained):
     course, *_ = trained
-    assert json.loads(json.dumps(course.settings.model_dump(include=training.PARAMETERS)))
+    assert json.loads(json.dumps(course.settings.of("training")))
 
 
 def test_every_rung_is_a_valid_set_of_parameters():
@@ -277,14 +286,14 @@ def results_folder(tiny_faces, tmp_path_factory):
 
 
 def test_recipes_from_the_command_line_to_the_shipped_classifier(results_folder):
-    measured = results.read(results_folder / "results.json")
+    measured = runs.read(results_folder / "results.json")
     assert sorted(measured["random_seed"]) == [1, 1, 2013, 2013]
     assert sorted(measured["views"]) == [1, 1, 2, 2]
     rungs = pd.read_csv(results_folder / "ladder.csv")
     # the recipe's own run is the rung mirror
     assert rungs["rung"].tolist() == ["mean", "mirror", "views_2", "ensemble"][: len(rungs)]
     assert len(rungs) == 3  # two seeds have two validation splits: no ensemble of them
-    model, details = compact.load(results_folder / "classifier.safetensors")
+    details = classifier.load(results_folder / "classifier.safetensors").details
     best = measured.loc[measured["accuracy_validation"].idxmax()]
     assert details["accuracy_validation"] == pytest.approx(
         measured.query("views == 1")["accuracy_validation"].max(), abs=0.08
@@ -295,9 +304,9 @@ def test_recipes_from_the_command_line_to_the_shipped_classifier(results_folder)
 
 
 def test_the_spread_of_seeds(results_folder):
-    table = results.spread(results.read(results_folder / "results.json"))
+    table = runs.spread(runs.read(results_folder / "results.json"))
     assert table["seeds"].tolist() == [2, 2]
-    one = results.read(results_folder / "results.json").query("views == 1")["accuracy_test"]
+    one = runs.read(results_folder / "results.json").query("views == 1")["accuracy_test"]
     assert table.loc[0, "deviation"] == pytest.approx(abs(np.diff(one))[0] / np.sqrt(2))
     assert (table["lowest"] <= table["mean"]).all() and (table["mean"] <= table["highest"]).all()
 

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 from emotions.data import copies
 from emotions.data.dataset import GENUINE_FER2013_FINGERPRINT
-from emotions.measuring import compact
-from emotions.measuring import scores as measuring
+from emotions.measuring import classifier, scores
 from emotions.settings import ROOT
 
 REFERENCE = ROOT / "output" / "fer2013"
@@ -94,7 +93,7 @@ def test_the_readme_quotes_the_results():
 def test_the_shipped_classifier_is_small_described_and_measured():
     file = REFERENCE / "classifier.safetensors"
     assert file.stat().st_size <= 32_000_000
-    details = compact.read_details(file)
+    details = classifier.read_details(file)
     assert details["data_fingerprint"] == GENUINE_FER2013_FINGERPRINT
     rows = [
         row
@@ -118,9 +117,10 @@ def test_the_readme_quotes_the_recipes():
 
 @pytest.mark.fer2013
 def test_the_shipped_classifier_gives_its_numbers_again(fer2013):
-    model, details = compact.load(REFERENCE / "classifier.safetensors")
+    shipped = classifier.load()
+    details = shipped.details
     rows = np.sort(np.random.default_rng(0).permutation(len(fer2013.test))[:500])
-    predicted = measuring.predict(model, fer2013.test.images[rows])
+    predicted = scores.predict(shipped.model, fer2013.test.images[rows])
     accuracy = (predicted.argmax(axis=1) == fer2013.test.labels[rows]).mean()
     said = [r for r in results("results") if r["recipe"] == details["recipe"] and r["views"] == 1]
     assert abs(accuracy - said[0]["accuracy_test"]) < 0.07  # three standard errors of 500 images

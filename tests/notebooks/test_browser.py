@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import course
 import nbformat
+import pages
 import pytest
 from configure_jupyter import configure
 from deck_checks import chromium
@@ -377,7 +377,7 @@ def test_what_you_pick_is_trained_until_you_press_stop(lab):
     trained = json.loads((output / "training.json").read_text())
     assert (trained["optimizer"], trained["learning_rate"]) == ("SGD", 0.02)
     assert trained["stopped"] and 0 < trained["epochs_run"] < 5000
-    assert (output / "Emotions_classifier.keras").stat().st_size > 1e6
+    assert (output / "Emotions_classifier.safetensors").stat().st_size > 1e6
 
 
 def test_the_grid_can_be_explored(lab):
@@ -422,7 +422,7 @@ def test_the_report_names_what_was_picked(lab):
     lab.run_all()
     lab.close()
     notebook = nbformat.read(lab.home / "notebooks/09_report.ipynb", as_version=4)
-    course.write_pages(notebook, lab.home / "notebooks/09_report.ipynb", lab.home / "output/sample")
+    pages.write_pages(notebook, lab.home / "notebooks/09_report.ipynb", lab.home / "output/sample")
     text = (lab.home / "output/sample/report.html").read_text(encoding="utf-8")
     assert re.search(r"<th>optimizer</th>\s*<td>SGD</td>", text)
     assert re.search(r"<th>learning rate</th>\s*<td>0.02</td>", text)

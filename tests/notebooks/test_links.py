@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import course
 import editions
 import nbformat
+import pages
 import pytest
 import slides
 from emotions.settings import ROOT
@@ -98,7 +99,7 @@ def exported(tmp_path_factory) -> Path:
     (folder / "notebooks").mkdir()
     for file in course.course_notebooks():
         notebook = nbformat.read(file, as_version=4)
-        course.write_pages(notebook, file, folder)
+        pages.write_pages(notebook, file, folder)
         slides.write(notebook, folder / f"{file.stem}.slides.html", file.stem)
     return folder
 

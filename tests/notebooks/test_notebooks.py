@@ -73,7 +73,7 @@ def test_it_says_data_weights_precision_times_and_the_reports_path(folders):
 def test_all_results_are_there(folders):
     found = {path.name for path in (folders["OUTPUT"] / "sample").iterdir() if path.is_file()}
     assert found >= RESULTS
-    assert {"report.html", "durations.json", "Emotions_classifier.keras"} <= found
+    assert {"report.html", "durations.json", "Emotions_classifier.safetensors"} <= found
 
 
 def test_pages_show_no_error_no_warning_and_no_hole(folders):

@@ -130,6 +130,7 @@ def train(home: Path) -> None:
     """Train a head with dropout, a checkpoint after every epoch, and save it."""
     from emotions.course import opening as course_setup
     from emotions.files import write_table
+    from emotions.measuring import classifier
     from emotions.training import task as training
 
     course = open_course(home, dropout=0.5)
@@ -137,7 +138,7 @@ def train(home: Path) -> None:
     task = training.prepare(course.settings, course.data, model, policy)
     run = training.train(task, checkpoint_every=0)
     write_table(course.folder / "training_history.csv", run.history)
-    training.save_classifier(course.folder, task, {"weights": model.weights})
+    classifier.save(course.folder / classifier.OWN, task, {"weights": model.weights})
 
 
 def grid(home: Path) -> None:

@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import bad_data  # noqa: E402
 from emotions.files import read_json, replacing  # noqa: E402
-from emotions.measuring.results import processor  # noqa: E402
+from emotions.measuring.runs import processor  # noqa: E402
 
 PAGE = ROOT / "tests" / "RELIABILITY.md"
 RESULTS = ROOT / "output" / "reliability"

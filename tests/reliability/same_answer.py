@@ -41,7 +41,7 @@ def once(home: Path, precision: str, determinism: bool, trainable: str) -> dict[
     """Train once in this process; return what came out, with all its digits."""
     import numpy as np
     from emotions.course import opening as course_setup
-    from emotions.measuring import evaluation
+    from emotions.measuring import scores
     from emotions.network.quiet_keras import keras
     from emotions.training import task as training
 
@@ -54,7 +54,7 @@ def once(home: Path, precision: str, determinism: bool, trainable: str) -> dict[
     began = time.monotonic()
     run = training.train(task, checkpoint_every=1e9)
     seconds = time.monotonic() - began
-    probabilities = evaluation.probabilities(task.model, task.test_inputs)
+    probabilities = scores.probabilities(task.model, task.test_inputs)
     weights = b"".join(keras.ops.convert_to_numpy(v).tobytes() for v in task.model.variables)
     return {
         "val_loss": [float(x) for x in run.history["val_loss"]],

@@ -14,10 +14,11 @@ import bad_data
 import course
 import nbformat
 import numpy as np
+import pages
 import pytest
 from emotions.data import origin
 from emotions.data.dataset import DataError
-from emotions.measuring import compact, inference
+from emotions.measuring import classifier
 from emotions.measuring.photos import read_photo
 from emotions.network.quiet_keras import keras
 from emotions.settings import ROOT
@@ -107,24 +108,24 @@ def test_arrays_with_objects_are_not_unpickled(tmp_path, monkeypatch):
     assert not mark.exists()
 
 
-def test_a_model_with_code_in_it_is_refused(tmp_path):
-    mark, file = tmp_path / "ran", tmp_path / "Emotions_classifier.keras"
+def test_a_model_with_code_in_it_is_not_opened(tmp_path):
+    file = tmp_path / "Emotions_classifier.keras"
     inputs = keras.Input((4,))
     code = keras.layers.Lambda(lambda x: x + 1)
     keras.Model(inputs, keras.layers.Dense(2)(code(inputs))).save(file)
-    with zipfile.ZipFile(file, "a") as archive:
-        archive.writestr(training.ABOUT, '{"classes": ["a", "b"]}')
-    with pytest.raises(DataError, match="cannot be loaded safely .*run notebook 04 again.$"):
-        inference.load_classifier(file)
-    assert not mark.exists()
+    with pytest.raises(DataError, match="earlier editions .*run notebook 04 again"):
+        classifier.load(file)
+    shipped, words = classifier.own_or_shipped(tmp_path)
+    assert shipped.details["data"] == "FER-2013"
+    assert words.startswith("Emotions_classifier.keras is of an earlier edition")
 
 
 @pytest.mark.parametrize("kind", ["pickle", "zip", "web page", "nothing", "cut"])
 def test_other_files_named_like_a_classifier_are_refused(kind, tmp_path):
-    mark, file = tmp_path / "ran", tmp_path / "Emotions_classifier.keras"
+    mark, file = tmp_path / "ran", tmp_path / classifier.OWN
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:
-        archive.writestr(training.ABOUT, '{"classes": ["a", "b"]}')
+        archive.writestr("course.json", '{"classes": ["a", "b"]}')
         archive.writestr("data.pkl", pickle.dumps(Trap(mark)))
     file.write_bytes(
         {
@@ -135,12 +136,8 @@ def test_other_files_named_like_a_classifier_are_refused(kind, tmp_path):
             "cut": memory.getvalue()[:100],
         }[kind]
     )
-    with pytest.raises(DataError, match="cannot be loaded safely"):
-        inference.load_classifier(file)
-    shipped = tmp_path / "classifier.safetensors"
-    shipped.write_bytes(file.read_bytes())
     with pytest.raises(DataError, match="is damaged"):
-        compact.load(shipped)
+        classifier.own_or_shipped(tmp_path)
     assert not mark.exists()
 
 
@@ -151,7 +148,7 @@ def test_a_shipped_classifier_that_lies_about_its_form_is_refused(tmp_path):
     for details in ("[]", "{}", '{"layer": "pool3"}'):
         save_file({"a": np.zeros(1)}, file, {"classifier": details})
         with pytest.raises(DataError):
-            compact.load(file)
+            classifier.load(file)
 
 
 # Photos -------------------------------------------------------------------------------
@@ -176,7 +173,7 @@ def test_pages_carry_no_path_user_or_host(tmp_path):
     output = nbformat.v4.new_output("stream", name="stdout", text=said)
     cells = [nbformat.v4.new_markdown_cell("# A"), nbformat.v4.new_code_cell("1", outputs=[output])]
     file = tmp_path / "01_a.ipynb"
-    course.write_pages(nbformat.v4.new_notebook(cells=cells), file, tmp_path / "out")
+    pages.write_pages(nbformat.v4.new_notebook(cells=cells), file, tmp_path / "out")
     (page,) = (tmp_path / "out").rglob("*.html")
     text = page.read_text(encoding="utf-8")
     for private in (f"{home}/", sys.prefix + "/lib", str(ROOT) + "/", str(tmp_path)):
@@ -191,7 +188,7 @@ def test_a_notebook_of_a_stranger_runs_nothing_when_it_becomes_a_page(tmp_path):
     mark = tmp_path / "ran"
     code = f"import os; os.mkdir({str(mark)!r})"
     cells = [nbformat.v4.new_code_cell(code)]
-    course.write_pages(nbformat.v4.new_notebook(cells=cells), tmp_path / "01_x.ipynb", tmp_path)
+    pages.write_pages(nbformat.v4.new_notebook(cells=cells), tmp_path / "01_x.ipynb", tmp_path)
     assert not mark.exists()
 
 

@@ -133,7 +133,7 @@ def test_two_reports_at_once_do_not_mix_their_results(tmp_path):
     output, found = tmp_path / "output", {}
 
     def run(epochs: int) -> None:
-        made = course.Course(read_settings(epochs=epochs, output=output), output / "toy")
+        made = course.Prepared(read_settings(epochs=epochs, output=output), output / "toy")
         found[epochs] = course.run_notebooks(course.course_notebooks(tmp_path / "notebooks"), made)
 
     both = [threading.Thread(target=run, args=(epochs,)) for epochs in (3, 5)]

@@ -17,7 +17,7 @@ from emotions.data import copies
 from emotions.data.dataset import FaceData, ImageSet
 from emotions.data.drawn_faces import EXPRESSIONS, draw_face
 from emotions.measuring import photos
-from emotions.measuring.inference import Classifier
+from emotions.measuring.classifier import Classifier
 from emotions.network import inputs as preprocessing
 from emotions.network.movement import Movement
 from emotions.network.quiet_keras import keras

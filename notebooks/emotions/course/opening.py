@@ -1,7 +1,8 @@
 """What every notebook starts with: settings, data, the folder of the results, the backbone."""
 
 import platform
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from matplotlib.figure import Figure
 
 from emotions.data import copies, dataset, origin
 from emotions.files import write_json
-from emotions.network import backbone
-from emotions.network import head as classifier
+from emotions.network import backbone, features
+from emotions.network import head as surgery
 from emotions.settings import Settings, read_settings
 from emotions.showing import style
 from emotions.showing.progress import Progress
@@ -88,9 +89,69 @@ class Course:
         versions = {package: version(package) for package in PACKAGES}
         return facts | more | {"versions": {"python": platform.python_version(), **versions}}
 
-    def write(self, name: str, content: dict[str, Any]) -> None:
-        """Write results as `name`.json."""
-        write_json(self.folder / f"{name}.json", content)
+    def record(
+        self, name: str, model: backbone.Backbone | None = None, **content: Any
+    ) -> dict[str, Any]:
+        """Write results as `name`.json, with what they were made from, and return all of it."""
+        if model is not None:
+            content = {"precision": backbone.choose_precision(self.settings.precision)} | content
+        facts = self.provenance(model, **content)
+        write_json(self.folder / f"{name}.json", facts)
+        return facts
+
+    def changed(self, settings: Settings) -> "Course":
+        """Return the course with other settings; the data are read again only if others are named.
+
+        Raises
+        ------
+        DataError
+            With one sentence, if the data cannot be used.
+        """
+        named = ("train_data", "val_data", "data")
+        if any(getattr(settings, name) != getattr(self.settings, name) for name in named):
+            return open_course(**settings.model_dump())
+        if settings.deterministic:
+            make_deterministic()
+        folder = settings.output / self.data.name
+        return replace(self, settings=settings, folder=folder, faces_folder=folder / "faces")
+
+    def features(
+        self,
+        model: backbone.Backbone,
+        rows: np.ndarray,
+        layers: Sequence[str],
+        pooling: str = "flatten",
+        progress: Callable[..., Iterable] | None = None,
+    ) -> list[np.ndarray]:
+        """Return what some layers see in some training images, computed once.
+
+        Parameters
+        ----------
+        model
+            From `open_backbone`.
+        rows
+            Of the training images.
+        layers
+            Names; see `settings.FEATURE_LAYERS`.
+        pooling
+            "average" or "flatten".
+        progress
+            Wraps an iterable, like tqdm.
+
+        Returns
+        -------
+        list of np.ndarray
+            float32 (rows, numbers), one array per layer.
+        """
+        policy = backbone.choose_precision(self.settings.precision)
+        images, key = training.some_images(self.data, rows)
+        specs = [
+            training.feature_spec(self.settings, self.data, policy, layer=layer, pooling=pooling)
+            for layer in layers
+        ]
+        cache = self.settings.data / "cache" / "features"
+        values = features.features(images, key, model, specs, cache, progress)
+        return [np.asarray(each, np.float32).reshape(len(rows), -1) for each in values]
 
 
 def find_folders(settings: Settings) -> tuple[Path, Path]:
@@ -116,6 +177,18 @@ def load_data(settings: Settings) -> dataset.FaceData:
     """
     train, test = find_folders(settings)
     return dataset.load(train, test, settings.data / "cache" / "images", progress=Progress)
+
+
+def results_folder() -> Path:
+    """Return where the results go of the data that the settings name.
+
+    Raises
+    ------
+    SettingsError, DataError
+        With one sentence, if a parameter or the data cannot be used.
+    """
+    settings = read_settings()
+    return settings.output / load_data(settings).name
 
 
 def open_course(**changes: Any) -> Course:
@@ -179,7 +252,7 @@ def rescaled(course: Course, made: backbone.Backbone, policy: str) -> backbone.B
     random = np.random.default_rng(settings.random_seed)
     rows = random.permutation(training.split_rows(course.data, settings)[0])[:512]
     faces = training.prepared_images(settings, course.data, np.sort(rows))
-    scaled = classifier.rescale(made, faces)
+    scaled = surgery.rescale(made, faces)
     if policy == "float32":
         return scaled
     with backbone.precision(policy):

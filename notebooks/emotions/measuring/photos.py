@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from emotions.data.dataset import FORMATS, DataError, grey_or_rgb, open_image
 from emotions.files import write_table
-from emotions.measuring import scores as measuring
+from emotions.measuring import scores
 from emotions.network.quiet_keras import keras
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
@@ -150,7 +150,7 @@ def emotions_in(
     classes
         Their names.
     views
-        Averaged; see `measuring.views_of`.
+        Averaged; see `scores.views_of`.
 
     Returns
     -------
@@ -163,7 +163,7 @@ def emotions_in(
     index = pd.RangeIndex(1, len(faces) + 1, name="face")
     if len(faces) == 0:
         return pd.DataFrame(columns=names, index=index, dtype=float)
-    return pd.DataFrame(measuring.predict(model, faces, views, batch=8), index, names)
+    return pd.DataFrame(scores.predict(model, faces, views, batch=8), index, names)
 
 
 def folder_table(

@@ -8,19 +8,8 @@ import numpy as np
 from emotions.network.backbone import Backbone, digest
 from emotions.network.inputs import network_input
 from emotions.network.quiet_keras import keras
-from emotions.settings import Settings
+from emotions.settings import LEARNING_BLOCKS, Settings
 from emotions.training import engine
-
-# What learns -> the layer whose cached maps it starts from; None starts from the images.
-STARTS = {"head": None, "block5": "pool4", "block4": "pool3", "block3": None, "everything": None}
-LEARNING_BLOCKS = {
-    "head": "",
-    "block5": "5",
-    "block4": "45",
-    "block3": "345",
-    "everything": "12345",
-}
-
 
 OPTIMIZERS = {"SGD": keras.optimizers.SGD, "Adam": engine.adam()}
 

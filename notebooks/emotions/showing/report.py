@@ -1,5 +1,6 @@
 """Gathers what the other notebooks left in `output/<data set>/` for the report; trains nothing."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,10 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML, Image, Markdown, display
 
-from emotions.course.opening import load_data
 from emotions.files import read_json
-from emotions.measuring.inference import REFERENCE
-from emotions.measuring.results import averaged
-from emotions.measuring.results import read as read_results
-from emotions.settings import read_settings
+from emotions.measuring import runs
+from emotions.measuring.classifier import REFERENCE
+from emotions.settings import names
 
 # Published by the seed project, github.com/Rutatu/cds-visual_Self_assigned_project, in
 # output/Emotions_classifier_report.csv; its rows are sorted here.
@@ -131,12 +130,9 @@ class Results:
         training = self.content["training"]
         if not training:
             return self._missing("training")
-        names = [
-            *("optimizer", "learning_rate", "epochs", "epochs_run", "best_epoch", "batch_size"),
-            *("trainable", "layer", "pooling", "image_size", "units", "dropout", "mean"),
-            *("precision", "leave_out", "weights", "accuracy_validation", "accuracy_test"),
-        ]
-        values = {name.replace("_", " "): training[name] for name in names}
+        came_out = ["epochs_run", "best_epoch", "accuracy_validation", "accuracy_test"]
+        rows = [*names("training"), "weights", "precision", *came_out]
+        values = {name.replace("_", " "): training[name] for name in rows if name in training}
         values |= {f"accuracy on the {part} part of the test": value
                    for part, value in training["accuracy_test_parts"].items()}  # fmt: skip
         shown = {k: f"{v:.1%}" if k.startswith("accuracy") else str(v) for k, v in values.items()}
@@ -150,7 +146,8 @@ class Results:
         best = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in grid["best_parameters"].items())
         display(
             Markdown(
-                f"{grid['fits']} fits of {grid['grid_epochs']} epochs on {grid['features']}, "
+                f"{grid['fits']} fits{_how(grid)} of {grid['grid_epochs']} epochs on "
+                f"{grid['features']}, "
                 f"{grid['folds']} folds of the training images. **Best parameters: {best}**, "
                 f"cross-validated {grid['accuracy_cross_validated']:.1%} ± {grid['spread']:.1%}; "
                 f"on the test images {grid['accuracy_test']:.1%}. The ten best:"
@@ -191,7 +188,7 @@ class Results:
         file = REFERENCE.parent / "results.json"
         if not file.is_file():
             return Markdown("*results.json is not there: run `run_recipes.py evaluate`.*")
-        table = read_results(file)
+        table = runs.read(file)
         weights = "; ".join(table["weights"].unique())
         display(
             Markdown(
@@ -201,7 +198,7 @@ class Results:
                 f"Weights: {weights}."
             )
         )
-        table = averaged(table)
+        table = runs.averaged(table)
         table["recipe"] = table["recipe"].str.replace("+", " + ")  # so that the line can break
         shares = {name: title for name, title in RESULT_COLUMNS.items() if name in table}
         shown = table[["recipe", "weights", "random_seed", "views", *shares]]
@@ -248,7 +245,12 @@ class Results:
 
 
 def _combinations(grid: dict[str, Any]) -> int:
-    return grid["fits"] // grid["folds"]
+    """Return how many combinations were compared; by halving, most of them in fewer fits."""
+    return math.prod(len(values) for values in grid["grid"].values())
+
+
+def _how(grid: dict[str, Any]) -> str:
+    return " by halving" if grid.get("search") == "halving" else ""
 
 
 def _table(table: pd.DataFrame, formats: dict[str, str] | None = None) -> HTML:
@@ -257,16 +259,19 @@ def _table(table: pd.DataFrame, formats: dict[str, str] | None = None) -> HTML:
     return HTML(table.to_html(formatters=formatters, border=0))
 
 
-def collect() -> Results:
-    """Read the results of the data set that the settings name.
+def collect(folder: Path) -> Results:
+    """Read the results of a data set.
+
+    Parameters
+    ----------
+    folder
+        `output/<data set>`.
 
     Raises
     ------
     FileNotFoundError
         With one sentence, if no notebook has left any.
     """
-    settings = read_settings()
-    folder = settings.output / load_data(settings).name
     names = ("exploration", "preprocessing", "surgery", "training", "grid_search")
     files = {name: folder / f"{name}.json" for name in names}
     content = {name: read_json(f) if f.is_file() else {} for name, f in files.items()}

@@ -9,7 +9,6 @@ import pandas as pd
 from emotions.data.dataset import DataError
 from emotions.files import read_json, write_json
 from emotions.settings import Settings
-from emotions.training.task import PARAMETERS
 
 COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
 FOLDER = "notebook_4"
@@ -27,7 +26,7 @@ def keep(settings: Settings, data_name: str, weights: str, history: pd.DataFrame
     history
         From `training.Run`.
     """
-    made_with = {**settings.model_dump(mode="json", include=PARAMETERS), "weights": weights}
+    made_with = {**settings.of("training"), "weights": weights}
     made_with["random_seed"] = settings.random_seed
     key = hashlib.sha256(repr(sorted(made_with.items())).encode()).hexdigest()[:12]
     file = settings.data / "runs" / data_name / FOLDER / f"{key}.json"

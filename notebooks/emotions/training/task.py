@@ -4,10 +4,8 @@ import hashlib
 import json
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +13,7 @@ import pandas as pd
 
 from emotions.data.copies import copy_groups
 from emotions.data.dataset import FaceData, ImageSet
-from emotions.files import as_json, replacing
+from emotions.files import replacing
 from emotions.network import head as surgery
 from emotions.network.backbone import Backbone, precision
 from emotions.network.features import FeatureSpec, channel_statistics, feature_layer, features
@@ -31,25 +29,6 @@ if TYPE_CHECKING:
 
 OnEpoch = Callable[[pd.DataFrame], None]
 
-# The settings that a training's result is written down with.
-PARAMETERS = {
-    *("optimizer", "learning_rate", "epochs", "batch_size", "trainable", "layer", "pooling"),
-    *("image_size", "units", "dropout", "mean", "leave_out", "recipe", "rescale", "schedule"),
-    "head_epochs",
-    *("warmup", "backbone_rate", "momentum", "weight_decay", "label_smoothing", "class_weights"),
-    *("augmentation", "mixup"),
-}
-ABOUT = "course.json"  # member of a saved classifier
-# Settings that say where things lie or how a grid is searched.
-NOT_OF_A_TRAINING = {
-    "output",
-    "data",
-    "search",
-    "scheduler",
-    "tls_ca",
-    "tls_certificate",
-    "tls_key",
-}
 STATISTICS_IMAGES = 2048  # images that scale the head's input if nothing is cached
 
 
@@ -264,7 +243,7 @@ def starts_from_images(settings: Settings) -> bool:
 
     They must if an early block learns, or if they are changed in more ways than mirroring.
     """
-    early = settings.trainable in ("block3", "everything")
+    early = settings.trainable != "head" and settings.start is None
     return early or settings.augmentation not in ("none", "mirror")
 
 
@@ -304,7 +283,7 @@ def _cached_inputs(
     progress: Callable[..., Iterable] | None,
 ) -> _Inputs:
     """Return the head's features, or the maps that the first learning block starts from."""
-    start = surgery.STARTS[settings.trainable]
+    start = settings.start
     if start is None:
         specs = [feature_spec(settings, data, policy, layer=layer) for layer in settings.layers]
     else:
@@ -379,7 +358,7 @@ def _operate(
             return whole, whole
         if settings.trainable == "head":
             return whole, head
-        start = surgery.STARTS[settings.trainable]
+        start = settings.start
         inputs = keras.Input(backbone.model.get_layer(start).output.shape[1:])
         maps = surgery.apply_layers(backbone.model, inputs, start, settings.layers)
         model = keras.Model(inputs, head(pooling(maps)), name=f"{settings.trainable}_and_head")
@@ -567,29 +546,10 @@ class Keeper:
 def _training_key(task: Task) -> str:
     """Name a training by all that decides its result, so that only the same one is resumed."""
     content = hashlib.sha256()
-    content.update(task.settings.model_dump_json(exclude=NOT_OF_A_TRAINING).encode())
+    content.update(repr(task.settings.of("training", "given")).encode())
     for rows in (task.training, task.validation):
         content.update(rows.astype(np.int64).tobytes())
     content.update(repr((task.inputs.shape, task.classes)).encode())
     sample = task.inputs[:: max(1, len(task.inputs) // 64)]
     content.update(np.ascontiguousarray(sample).tobytes())
     return content.hexdigest()[:16]
-
-
-def save_classifier(folder: Path, task: Task, details: dict) -> Path:
-    """Save the whole classifier and, inside the same file, what its numbers mean.
-
-    One file, because two could come from different trainings after a power cut.
-
-    Returns
-    -------
-    Path
-        Of `Emotions_classifier.keras`, a zip archive; its member `course.json` has the class names.
-    """
-    file = folder / "Emotions_classifier.keras"
-    about = {"classes": list(task.classes), **details}
-    with replacing(file) as temporary:
-        task.whole.save(temporary)
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(ABOUT, as_json(about))
-    return file

@@ -11,7 +11,7 @@ import pandas as pd
 
 from emotions.data.dataset import DataError
 from emotions.measuring import photos
-from emotions.measuring.inference import Classifier
+from emotions.measuring.classifier import Classifier
 from emotions.showing import network_plots
 from emotions.showing.widgets.explorer import Shown, sentence
 
@@ -51,7 +51,7 @@ class PhotoTaker(Shown):
     Parameters
     ----------
     classifier
-        From `inference.own_or_shipped`; None if there is none yet.
+        From `classifier.own_or_shipped`; None if there is none yet.
     photo
         To begin with; None begins with a sentence.
     """

@@ -1,4 +1,4 @@
-"""The table of results: every kept classifier, measured alike."""
+"""The kept runs of the recipes, measured alike: the table of results and the learning curves."""
 
 import platform
 from collections.abc import Callable, Iterable
@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotions.course.opening import Course
-from emotions.data.dataset import DataError
+from emotions.data.dataset import DataError, FaceData
 from emotions.files import replacing
-from emotions.measuring import compact, ladder
-from emotions.measuring import scores as measuring
+from emotions.measuring import scores
+from emotions.measuring.classifier import SHIPPED as FILE
+from emotions.measuring.classifier import load, read_details, validation_rows
 from emotions.network import backbone as backbones
-from emotions.training import task as training
-
-ENSEMBLE_RECIPES = ("best", "fine_tune_10_minutes", "frozen_plus")
+from emotions.recipes import RECIPES
+from emotions.settings import Settings
 
 
 def processor() -> str:
@@ -32,8 +31,27 @@ def processor() -> str:
     return f"{psutil.cpu_count()} cores of {name}" + (f" ({units[0]})" if units else "")
 
 
+def finished(runs: Path) -> list[Path]:
+    """Return the folders of the trainings that went to their end; a stopped one does not count."""
+    return [file.parent for file in sorted(runs.glob(f"*/{FILE}")) if is_finished(file.parent)]
+
+
+def details(folder: Path) -> dict[str, Any]:
+    """Return what was saved with the classifier of a kept run."""
+    return read_details(folder / FILE)
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether a folder holds a training that went to its end."""
+    if not (folder / FILE).is_file():
+        return False
+    details = read_details(folder / FILE)
+    return details["epochs_run"] == details["epochs"]
+
+
 def predictions(
-    course: Course,
+    data: FaceData,
+    settings: Settings,
     folder: Path,
     views: int,
     progress: Callable[..., Iterable] | None = None,
@@ -42,53 +60,44 @@ def predictions(
 
     Parameters
     ----------
-    course
-        The data that it was trained on.
+    data, settings
+        That it was trained on.
     folder
         Of the run.
     views
-        Averaged; see `measuring.views_of`.
+        Averaged; see `scores.views_of`.
     progress
         Wraps an iterable, like tqdm.
 
     Returns
     -------
     validation rows, probabilities of these, probabilities of the test images
-    """
-    file = folder / f"predictions_{views}.npz"
-    if not file.is_file():
-        details = compact.read_details(folder / "classifier.safetensors")
-        model, _ = compact.load(folder / "classifier.safetensors", details["precision"])
-        rows = _validation_rows(course, details)
-        validation = measuring.predict(
-            model, course.data.train.images[rows], views, progress=progress
-        )
-        test = measuring.predict(model, course.data.test.images, views, progress=progress)
-        with replacing(file) as temporary:
-            np.savez(temporary, rows=rows, validation=validation, test=test)
-    with np.load(file, allow_pickle=False) as kept:
-        return kept["rows"], kept["validation"], kept["test"]
-
-
-def _validation_rows(course: Course, details: dict[str, Any]) -> np.ndarray:
-    """Return the rows that the classifier was chosen by; refuse other data.
 
     Raises
     ------
     DataError
         If the classifier was trained on other images.
     """
-    if details["data_fingerprint"] != course.data.fingerprint:
-        raise DataError(
-            f"The classifier was trained on {details['data']}, but these are other images "
-            f"({course.data.title}): give the same data."
-        )
-    settings = course.settings.changed(random_seed=details["random_seed"])
-    return training.split_rows(course.data, settings)[1]
+    file = folder / f"predictions_{views}.npz"
+    if not file.is_file():
+        details = read_details(folder / FILE)
+        if details["data_fingerprint"] != data.fingerprint:
+            raise DataError(
+                f"The classifier was trained on {details['data']}, but these are other images "
+                f"({data.title}): give the same data."
+            )
+        model = load(folder / FILE, details["precision"]).model
+        rows = validation_rows(data, settings, details)
+        validation = scores.predict(model, data.train.images[rows], views, progress=progress)
+        test = scores.predict(model, data.test.images, views, progress=progress)
+        with replacing(file) as temporary:
+            np.savez(temporary, rows=rows, validation=validation, test=test)
+    with np.load(file, allow_pickle=False) as kept:
+        return kept["rows"], kept["validation"], kept["test"]
 
 
 def entry(
-    course: Course,
+    data: FaceData,
     details: dict[str, Any],
     probabilities: tuple[np.ndarray, np.ndarray, np.ndarray],
     views: int,
@@ -97,16 +106,16 @@ def entry(
 ) -> dict[str, Any]:
     """Return one row of `results.json`."""
     rows, validation, test = probabilities
-    right = validation.argmax(axis=1) == course.data.train.labels[rows]
-    labels = course.data.test.labels
-    found = measuring.scores(
+    right = validation.argmax(axis=1) == data.train.labels[rows]
+    labels = data.test.labels
+    found = scores.summary(
         labels,
         test,
-        files=course.data.test.files,
+        files=data.test.files,
         copies=copies,
         random_seed=details["random_seed"],
     )
-    warmth = measuring.temperature(course.data.train.labels[rows], validation)
+    warmth = scores.temperature(data.train.labels[rows], validation)
     return {
         **{name: details[name] for name in ("recipe", "weights", "random_seed")},
         "views": views,
@@ -114,15 +123,16 @@ def entry(
         "accuracy_validation": float(right.mean()),
         **found,
         "temperature": warmth,
-        "expected_calibration_error_after_scaling": measuring.calibration_error(
-            labels, measuring.cooled(test, warmth)
+        "expected_calibration_error_after_scaling": scores.calibration_error(
+            labels, scores.cooled(test, warmth)
         ),
         **{name: details[name] for name in ("minutes", "images_per_second", "processor")},
     }
 
 
 def entries_of(
-    course: Course,
+    data: FaceData,
+    settings: Settings,
     folder: Path,
     copies: np.ndarray,
     progress: Callable[..., Iterable] | None = None,
@@ -130,21 +140,21 @@ def entries_of(
     """Return the rows of one kept recipe, one per number of views; rungs are not reported."""
     if folder.name.startswith("rung_"):
         return []
-    details = compact.read_details(folder / "classifier.safetensors")
+    details = read_details(folder / FILE)
     views = (1, 2, 10) if details["recipe"] == "best" else (1, 2)
     return [
-        entry(course, details, predictions(course, folder, v, progress), v, copies) for v in views
+        entry(data, details, predictions(data, settings, folder, v, progress), v, copies)
+        for v in views
     ]
 
 
 def members(runs: Path) -> list[Path]:
     """Return the runs that the ensemble is made of: all pre-trained ones with a good recipe."""
-    folders = [file.parent for file in sorted(runs.glob("*/classifier.safetensors"))]
+    good = tuple(f"{recipe}-" for recipe, values in RECIPES.items() if values)
     return [
         folder
-        for folder in folders
-        if folder.name.startswith(tuple(f"{recipe}-" for recipe in ENSEMBLE_RECIPES))
-        and "-random-" not in folder.name
+        for folder in finished(runs)
+        if folder.name.startswith(good) and "-random-" not in folder.name
     ]
 
 
@@ -152,23 +162,25 @@ def ensemble(runs: Path) -> list[Path]:
     """Return the runs that are averaged: those with the validation split of the best one."""
     if not members(runs):
         return []
-    seed = compact.read_details(best_run(runs) / "classifier.safetensors")["random_seed"]
+    seed = read_details(best_run(runs) / FILE)["random_seed"]
     return [folder for folder in members(runs) if folder.name.endswith(f"-{seed}")]
 
 
-def ensemble_entries(course: Course, runs: Path, copies: np.ndarray) -> list[dict[str, Any]]:
+def ensemble_entries(
+    data: FaceData, settings: Settings, runs: Path, copies: np.ndarray
+) -> list[dict[str, Any]]:
     """Return the row of the ensemble, two views, if there are enough runs for one."""
     folders = ensemble(runs)
     if len(folders) < 2:
         return []
-    kept = [predictions(course, folder, 2) for folder in folders]
+    kept = [predictions(data, settings, folder, 2) for folder in folders]
     mean = (kept[0][0], *(np.mean([each[part] for each in kept], axis=0) for part in (1, 2)))
-    each = [compact.read_details(folder / "classifier.safetensors") for folder in folders]
+    each = [read_details(folder / FILE) for folder in folders]
     details = each[0] | {
         "recipe": "+".join(one["recipe"] for one in each),
         "minutes": sum(one["minutes"] for one in each),
     }
-    return [entry(course, details, mean, 2, copies, ensemble=len(each))]
+    return [entry(data, details, mean, 2, copies, ensemble=len(each))]
 
 
 def best_run(runs: Path) -> Path:
@@ -184,57 +196,22 @@ def best_run(runs: Path) -> Path:
         raise DataError(f"There is no run in {runs}: train a recipe first.")
     return max(
         folders,
-        key=lambda f: compact.read_details(f / "classifier.safetensors")["accuracy_validation"],
+        key=lambda f: read_details(f / FILE)["accuracy_validation"],
     )
 
 
-def ladder_rows(runs: Path, random_seed: int) -> list[dict[str, Any]]:
-    """Return the climbed rungs as rows for `ladder.table`, read from the kept runs."""
-    rows = []
-    for rung in ladder.RUNGS:
-        for file in sorted(runs.glob(f"{rung.run()}-*-{random_seed}/classifier.safetensors")):
-            details = compact.read_details(file)
-            rows.append(
-                {
-                    "rung": rung.name,
-                    "change": rung.change,
-                    "weights": details["weights"],
-                    "accuracy_validation": details["accuracy_validation"],
-                    "minutes": details["minutes"],
-                }
-            )
-    return rows
+def made_with(runs: Path, settings: Settings) -> list[Path]:
+    """Return the finished runs that were trained with these settings, under whatever name.
 
-
-def averaging_rows(measured: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rungs above the last recipe: more views of a face, then the ensemble.
-
-    Parameters
-    ----------
-    measured
-        From `read`. The single run that is best on the validation split is followed.
+    A setting that is younger than a run had its default then.
     """
-    single = measured[measured["ensemble"] == 1]
-    best = single.loc[single["accuracy_validation"].idxmax()]
-    names = ["recipe", "weights", "random_seed"]
-    same = (single[names] == best[names]).all(axis=1)
-    steps = [
-        (f"views_{row.views}", f"{row.recipe}: {row.views} views averaged", row)
-        for row in single[same & (single["views"] > 1)].itertuples()
-    ]
-    steps += [
-        ("ensemble", f"ensemble of {row.ensemble} runs, {row.views} views", row)
-        for row in measured[measured["ensemble"] > 1].itertuples()
-    ]
+    wanted = settings.of("training") | {"random_seed": settings.random_seed}
+    del wanted["recipe"]  # a name for the others
+    defaults = {name: Settings.model_fields[name].default for name in wanted}
     return [
-        {
-            "rung": rung,
-            "change": change,
-            "weights": row.weights,
-            "accuracy_validation": row.accuracy_validation,
-            "minutes": row.minutes,
-        }
-        for rung, change, row in steps
+        folder
+        for folder in finished(runs)
+        if (defaults | read_details(folder / FILE)).items() >= wanted.items()
     ]
 
 
@@ -249,8 +226,8 @@ def learning_curves(runs: Path) -> pd.DataFrame:
         before the first epoch; the epochs of a run count as equally long.
     """
     parts = []
-    for folder in sorted(file.parent for file in runs.glob("*/classifier.safetensors")):
-        details = compact.read_details(folder / "classifier.safetensors")
+    for folder in finished(runs):
+        details = read_details(folder / FILE)
         if folder.name.startswith("rung_"):
             continue
         history = pd.read_csv(folder / "history.csv", index_col="epoch")

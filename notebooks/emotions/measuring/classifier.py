@@ -1,0 +1,233 @@
+"""A trained classifier in one file, without pickle and without code: save, load, use."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from emotions.data.dataset import DataError, FaceData, read_image
+from emotions.files import replacing
+from emotions.network import backbone as backbones
+from emotions.network import head as surgery
+from emotions.network.quiet_keras import keras
+from emotions.settings import ROOT, Settings, names
+from emotions.training import task as training
+
+OWN = "Emotions_classifier.safetensors"
+SHIPPED = "classifier.safetensors"
+REFERENCE = ROOT / "output" / "fer2013" / SHIPPED
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained network and what its outputs mean.
+
+    Attributes
+    ----------
+    model
+        Image (n, height, width, channels), grey levels 0 to 255 -> probabilities (n, classes).
+    classes
+        Output k is the probability of `classes[k]`.
+    details
+        What else was saved beside it: data, weights, parameters.
+    """
+
+    model: keras.Model
+    classes: tuple[str, ...]
+    details: dict
+
+    def probabilities(self, image_file: Path) -> pd.Series:
+        """Return the probability of each emotion for one image file, the highest first.
+
+        Raises
+        ------
+        DataError
+            If the file is not there or is no image.
+        """
+        _, side, _, channels = self.model.input_shape
+        image = read_image(Path(image_file), side, channels)
+        values = self.model.predict_on_batch(image[np.newaxis].astype(np.float32))[0]
+        return pd.Series(values, self.classes, name="probability").sort_values(ascending=False)
+
+
+def save(file: Path, task: training.Task, details: dict, kernels: type = np.float32) -> Path:
+    """Save a classifier in the safetensors format: its weights and what they mean.
+
+    Parameters
+    ----------
+    file
+        Written whole, or not at all.
+    task
+        From `training.prepare`; its `whole` model is saved.
+    details
+        What describes the classifier beside its form, classes and split; JSON values.
+    kernels
+        Number format of all that is no vector; float16 halves the file, for one that ships.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    model = task.whole
+    weights = {}
+    for variable in _weights(model):
+        values = keras.ops.convert_to_numpy(variable)
+        weights[variable.path] = np.asarray(values, kernels if values.ndim > 1 else np.float32)
+    scale = model.get_layer("head").get_layer("scale")
+    for name, values in (("scale/mean", scale.mean), ("scale/variance", scale.variance)):
+        weights[name] = np.asarray(keras.ops.convert_to_numpy(values), np.float32).ravel()
+    about = {
+        **task.settings.of("form"),
+        "classes": list(task.classes),
+        "image_shape": list(model.input_shape[1:]),
+        "mean_bgr": _mean(model),
+        "validation_share": task.settings.validation_share,
+        **details,
+    }
+    with replacing(file) as temporary:
+        save_file(weights, temporary, {"classifier": json.dumps(about)})
+    return file
+
+
+def _weights(model: keras.Model) -> list:
+    """Return all variables but the state of random numbers."""
+    return [v for v in model.variables if not v.path.endswith("seed_generator_state")]
+
+
+def _mean(model: keras.Model) -> list[float] | None:
+    """Return what a classifier subtracts from B, G, R; None if it divides by 255 instead."""
+    known = {layer.name: layer for layer in model.layers}
+    if "subtract_mean" not in known:
+        return None
+    return np.asarray(known["subtract_mean"].mean, np.float64).ravel().tolist()
+
+
+def read_details(file: Path) -> dict:
+    """Return what was saved with a classifier.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or of an earlier edition of the course.
+    """
+    if file.suffix == ".keras":
+        raise DataError(
+            f"{file} is in Keras' own format, as earlier editions of the course saved it: run "
+            "notebook 04 again, or open it with keras.saving.load_model."
+        )
+    try:
+        with safe_open(file, "numpy") as content:
+            return json.loads(content.metadata()["classifier"])
+    except FileNotFoundError:
+        raise DataError(f"There is no classifier {file}: run notebook 04 to train one.") from None
+    except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
+        raise DataError(
+            f"The classifier {file} is damaged ({error}): get it again, or run notebook 04 again."
+        ) from None
+
+
+def load(file: Path = REFERENCE, precision: str = "float32") -> Classifier:
+    """Load what `save` saved; no code of the file is run.
+
+    Parameters
+    ----------
+    file
+        By default the classifier that comes with the course, trained on FER-2013.
+    precision
+        Keras dtype policy of the backbone.
+
+    Raises
+    ------
+    DataError
+        If it is missing, damaged, or does not hold what its details say.
+    """
+    details = read_details(file)
+    try:
+        with safe_open(file, "numpy") as content:
+            statistics = tuple(
+                content.get_tensor(name) for name in ("scale/mean", "scale/variance")
+            )
+            model = build(details, statistics, precision)
+            for variable in _weights(model):
+                variable.assign(content.get_tensor(variable.path).astype(np.float32))
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"The classifier {file} does not fit its own description ({error}): get it again, or "
+            "run notebook 04 again."
+        ) from None
+    return Classifier(model, tuple(details.pop("classes")), details)
+
+
+def build(details: dict, statistics: tuple[np.ndarray, np.ndarray], precision: str) -> keras.Model:
+    """Return a classifier of the form that `details` describe, with weights that mean nothing.
+
+    Of a setting that is younger than the file, the default is what the file was made with.
+    """
+    form = Settings.model_construct(**{k: details[k] for k in names("form") if k in details})
+    with backbones.precision(precision):
+        empty = backbones.build("random", form.image_size, Path(), 0)
+    pooling = training.pooling_model(form, empty, precision)
+    head = surgery.head(
+        pooling.output.shape[1:],
+        len(details["classes"]),
+        units=form.units,
+        dropout=form.dropout,
+        statistics=statistics,
+        random_seed=0,
+    )
+    mean = details["mean_bgr"] and tuple(details["mean_bgr"])
+    image_shape = tuple(details["image_shape"])
+    with backbones.precision(precision):
+        return surgery.classifier(image_shape, empty, head, form, mean, pooling)
+
+
+def own_or_shipped(folder: Path) -> tuple[Classifier, str]:
+    """Return your own classifier, or the shipped one if you have trained none, and say which.
+
+    Parameters
+    ----------
+    folder
+        Where notebook 04 leaves its classifier.
+
+    Raises
+    ------
+    DataError
+        If there is neither.
+    """
+    own = folder / OWN
+    if own.is_file():
+        return load(own), f"Your own classifier, {own.name}."
+    shipped = load()
+    earlier = (folder / OWN).with_suffix(".keras")
+    why = (
+        f"{earlier.name} is of an earlier edition of the course (run notebook 04 again)"
+        if earlier.is_file()
+        else "You have trained none yet"
+    )
+    return shipped, (
+        f"{why}: this is the course's own, trained on {shipped.details['data']} from the weights "
+        f"{shipped.details['weights']}."
+    )
+
+
+def validation_rows(data: FaceData, settings: Settings, details: dict) -> np.ndarray:
+    """Return the rows of the training images that a classifier was chosen by, not trained on.
+
+    Parameters
+    ----------
+    data, settings
+        Of the course. Of other data than the classifier's, it has learnt no image: then the
+        settings' own split will do.
+    details
+        Saved with the classifier.
+    """
+    if details.get("data_fingerprint") == data.fingerprint:
+        chosen = {name: details[name] for name in ("random_seed", "validation_share")
+                  if name in details}  # fmt: skip
+        settings = settings.changed(**chosen)
+    return training.split_rows(data, settings)[1]
