@@ -7,18 +7,13 @@
     python notebooks/run_recipes.py check          measures the shipped classifier again
 
 A training that was stopped goes on from its last epoch when the same command is given again.
-Several processes or machines share a training's batches where the environment variable TF_CONFIG
-names them (see emotions/training/data_parallel.py); start the same command on each, with one data
-folder that all can read.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -33,20 +28,14 @@ from emotions.settings import read_settings
 from emotions.showing.progress import Progress
 from emotions.training import task as training
 
-if TYPE_CHECKING:
-    from emotions.training.data_parallel import Group
-
 
 def runs_folder(course: course_setup.Course) -> Path:
     """Return where the runs of a data set are kept."""
     return course.settings.data / "runs" / course.data.name
 
 
-def train_one(name: str, changes: dict, group: "Group | None" = None) -> Path:
-    """Train with some settings and keep the classifier in a folder of that name; return it.
-
-    Of several processes that train together, the first keeps it.
-    """
+def train_one(name: str, changes: dict) -> Path:
+    """Train with some settings and keep the classifier in a folder of that name; return it."""
     course = course_setup.open_course(**changes)
     settings, data = course.settings, course.data
     folder = runs_folder(course) / name
@@ -55,11 +44,9 @@ def train_one(name: str, changes: dict, group: "Group | None" = None) -> Path:
         return folder
     start = time.monotonic()
     backbone, policy = course_setup.open_backbone(course)
-    task = training.prepare(settings, data, backbone, policy, progress=Progress, group=group)
+    task = training.prepare(settings, data, backbone, policy, progress=Progress)
     prepared = time.monotonic() - start
     run = training.train(task, on_epoch=_say)
-    if task.share[0]:
-        return folder
     mean = channel_mean(settings.mean, data.train.images)
     details = course.provenance(
         backbone,
@@ -75,7 +62,6 @@ def train_one(name: str, changes: dict, group: "Group | None" = None) -> Path:
         minutes_preparing=prepared / 60,
         images_per_second=len(task.training) * len(run.history) / run.seconds,
         processor=results.processor(),
-        processes=task.share[1],
     )
     write_table(folder / "history.csv", run.history)
     compact.save(folder / "classifier.safetensors", task.whole, details)
@@ -96,14 +82,13 @@ def train(
     recipes: Sequence[str],
     weights: Sequence[str],
     seeds: Sequence[int],
-    group: "Group | None" = None,
 ) -> None:
     """Train recipes with each of some weights and random seeds."""
     for recipe in recipes:
         for start in weights:
             for seed in seeds:
                 wanted = {"recipe": recipe, "weights": start, "random_seed": seed}
-                train_one(f"{recipe}-{start}-{seed}", wanted, group)
+                train_one(f"{recipe}-{start}-{seed}", wanted)
 
 
 def climb(names: Sequence[str], weights: Sequence[str]) -> None:
@@ -171,18 +156,6 @@ def check() -> None:
     print(f"{time.monotonic() - start:.0f} s, {results.processor()}.")
 
 
-def _group() -> "Group | None":
-    """Return the processes that train together; before TensorFlow has done anything else."""
-    if "TF_CONFIG" not in os.environ:
-        return None
-    from emotions.training.data_parallel import DataParallelError, Group
-
-    try:
-        return Group()
-    except DataParallelError as error:
-        sys.exit(str(error))
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command line asks for."""
     parser = argparse.ArgumentParser(
@@ -201,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         commands.add_parser(name, help=action.__doc__)
     wanted = parser.parse_args(arguments)
     if wanted.command == "train":
-        train(wanted.recipes, wanted.weights, wanted.seeds, _group())
+        train(wanted.recipes, wanted.weights, wanted.seeds)
     elif wanted.command == "ladder":
         climb(wanted.rungs, wanted.weights)
     else:
