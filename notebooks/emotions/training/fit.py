@@ -111,6 +111,7 @@ def arguments(task: "Task", keeper: "Keeper") -> dict:
         "initial_epoch": keeper.first,
         "class_weight": class_weights(task) if settings.class_weights else None,
         "callbacks": callbacks,
+        "shuffle": False,  # the batches have the order of their epoch; Keras would mix them again
         "verbose": 0,
     }
 

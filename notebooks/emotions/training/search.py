@@ -91,7 +91,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         model = self._start()
         batches = Batches(inputs, labels, rows, self.batch_size, self.random_state)
         order = keras.callbacks.LambdaCallback(on_epoch_begin=batches.begin)
-        model.fit(batches, epochs=self.epochs, callbacks=[order], verbose=0)
+        model.fit(batches, epochs=self.epochs, callbacks=[order], shuffle=False, verbose=0)
         self.weights_ = model.get_weights()
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
