@@ -8,9 +8,6 @@
 
 Only a finished training counts. One that was stopped says so, and goes on where it was when the
 same command is given again.
-Several processes or machines share a training's batches where the environment variable TF_CONFIG
-names them (see emotions/training/data_parallel.py); start the same command on each, with one data
-folder that all can read.
 """
 
 import argparse
@@ -20,7 +17,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -33,19 +29,14 @@ from emotions.settings import WEIGHTS, absolute
 from emotions.showing.progress import Progress
 from emotions.training import task as training
 
-if TYPE_CHECKING:
-    from emotions.training.data_parallel import Group
-
 
 def runs_folder(course: course_setup.Course) -> Path:
     """Return where the runs of a data set are kept."""
     return course.settings.data / "runs" / course.data.name
 
 
-def train_one(name: str, changes: dict, group: "Group | None" = None) -> Path:
+def train_one(name: str, changes: dict) -> Path:
     """Train with some settings and keep the classifier in a folder of that name; return it.
-
-    Of several processes that train together, the first keeps it.
 
     Raises
     ------
@@ -60,7 +51,7 @@ def train_one(name: str, changes: dict, group: "Group | None" = None) -> Path:
         return folder
     start = time.monotonic()
     backbone, policy = course_setup.open_backbone(course)
-    task = training.prepare(settings, data, backbone, policy, progress=Progress, group=group)
+    task = training.prepare(settings, data, backbone, policy, progress=Progress)
     prepared = time.monotonic() - start
     run = training.train(task, on_epoch=_say)
     if run.stopped:
@@ -68,8 +59,6 @@ def train_one(name: str, changes: dict, group: "Group | None" = None) -> Path:
             f"{name}: stopped after epoch {len(run.history)} of {settings.epochs}. It does not "
             "count yet; give the same command again, and it goes on from its last checkpoint."
         )
-    if task.share[0]:
-        return folder
     details = course.provenance(
         backbone,
         precision=policy,
@@ -81,7 +70,6 @@ def train_one(name: str, changes: dict, group: "Group | None" = None) -> Path:
         minutes_preparing=prepared / 60,
         images_per_second=len(task.training) * len(run.history) / run.seconds,
         processor=runs.processor(),
-        processes=task.share[1],
     )
     write_table(folder / "history.csv", run.history)
     classifier.save(folder / classifier.SHIPPED, task, details, np.float16)
@@ -102,14 +90,13 @@ def train(
     recipes: Sequence[str],
     weights: Sequence[str],
     seeds: Sequence[int],
-    group: "Group | None" = None,
 ) -> None:
     """Train recipes with each of some weights and random seeds."""
     for recipe in recipes:
         for start in weights:
             for seed in seeds:
                 wanted = {"recipe": recipe, "weights": start, "random_seed": seed}
-                train_one(f"{recipe}-{in_a_name(start)}-{seed}", wanted, group)
+                train_one(f"{recipe}-{in_a_name(start)}-{seed}", wanted)
 
 
 def in_a_name(weights: str) -> str:
@@ -200,18 +187,6 @@ def check() -> None:
     print(f"{time.monotonic() - start:.0f} s, {runs.processor()}.")
 
 
-def _group() -> "Group | None":
-    """Return the processes that train together; before TensorFlow has done anything else."""
-    if "TF_CONFIG" not in os.environ:
-        return None
-    from emotions.training.data_parallel import DataParallelError, Group
-
-    try:
-        return Group()
-    except DataParallelError as error:
-        sys.exit(str(error))
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command line asks for."""
     parser = argparse.ArgumentParser(
@@ -230,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         commands.add_parser(name, help=action.__doc__)
     wanted = parser.parse_args(arguments)
     if wanted.command == "train":
-        train(wanted.recipes, wanted.weights, wanted.seeds, _group())
+        train(wanted.recipes, wanted.weights, wanted.seeds)
     elif wanted.command == "ladder":
         climb(wanted.rungs, wanted.weights)
     else:

@@ -111,6 +111,13 @@ class Settings(BaseSettings):
     )
     momentum: float = Field(0.0, ge=0, lt=1, description="of SGD, in Nesterov's form")
     weight_decay: float = Field(0.0, ge=0, le=1, description="pulls weights towards 0, decoupled")
+    moving_average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the weights' moving average that each step keeps; the average is "
+        "what is judged and saved; 0 takes the weights themselves",
+    )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of each label that is spread over all classes"
     )

@@ -3,7 +3,7 @@
 import pytest
 from emotions import settings
 from emotions.network import backbone
-from emotions.network import head as classifier
+from emotions.training import optimizer
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +20,10 @@ def model():
     ],
 )
 def test_the_deepest_block_that_the_head_reads_comes_first(model, layer, wanted):
-    rates = classifier.block_rates(model, 0.5, layer)
+    rates = optimizer.block_rates(model, 0.5, layer)
     kernels = {name: model.get_layer(name).kernel.path for name in wanted}
     assert {name: rates[path] for name, path in kernels.items()} == wanted
-    assert classifier.block_rates(model, 1.0, layer) == {}
+    assert optimizer.block_rates(model, 1.0, layer) == {}
 
 
 def test_the_recipes_of_the_committed_results_learn_as_they_did():

@@ -15,6 +15,7 @@ from emotions.network import head as classifier
 from emotions.network import inputs as preprocessing
 from emotions.network.quiet_keras import keras
 from emotions.showing import network_plots, plots, style
+from emotions.training import fit
 from emotions.training import search as grid_search
 from emotions.training import task as training
 from sklearn.base import clone
@@ -235,7 +236,7 @@ def test_a_killed_training_goes_on_to_the_same_result(make_course, hed):
 def test_other_parameters_do_not_resume_a_training(make_course, hed):
     course = make_course()
     one, other = (new_task(course, hed, learning_rate=rate) for rate in (0.001, 0.002))
-    assert training._training_key(one) != training._training_key(other)
+    assert fit.training_key(one) != fit.training_key(other)
 
 
 def test_stopping_keeps_what_was_learnt(make_course, hed):

@@ -1,7 +1,6 @@
-"""The surgery: cut the backbone, sew a new head on, freeze, compile."""
+"""The surgery: cut the backbone, sew a new head on, freeze."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,9 +8,6 @@ from emotions.network.backbone import Backbone, digest
 from emotions.network.inputs import network_input
 from emotions.network.quiet_keras import keras
 from emotions.settings import LEARNING_BLOCKS, Settings
-from emotions.training import engine
-
-OPTIMIZERS = {"SGD": keras.optimizers.SGD, "Adam": engine.adam()}
 
 
 def head(
@@ -65,105 +61,6 @@ def head(
         name=f"fc-{classes}",
     )(x)
     return keras.Model(inputs, x, name="head")
-
-
-def learning_rate(
-    settings: Settings, steps_per_epoch: int
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Return the learning rate, or how it rises and falls over the steps of a training.
-
-    It rises in a straight line during `settings.warmup` epochs and then stays, or falls to 0 by
-    half a cosine (Loshchilov and Hutter 2017, "SGDR", arXiv:1608.03983).
-    """
-    warmup = round(settings.warmup * steps_per_epoch)
-    if settings.schedule == "constant" and not warmup:
-        return settings.learning_rate
-    falling = max(1, settings.epochs * steps_per_epoch - warmup)
-    return keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else settings.learning_rate,
-        falling,
-        alpha=0.0 if settings.schedule == "cosine" else 1.0,
-        warmup_target=settings.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-
-
-def optimizer(
-    settings: Settings, steps_per_epoch: int, rates: Mapping[str, float] | None = None
-) -> keras.optimizers.Optimizer:
-    """Return Keras' SGD or Adam as the settings want it.
-
-    Parameters
-    ----------
-    settings
-        For the optimizer, its learning rate, schedule, momentum and weight decay.
-    steps_per_epoch
-        Updates in an epoch.
-    rates
-        Path of a variable -> the share of the learning rate that it learns with; 1 if not named.
-    """
-    kind = OPTIMIZERS[settings.optimizer]
-    options: dict[str, Any] = {"weight_decay": settings.weight_decay or None}
-    if settings.optimizer == "SGD":
-        options |= {"momentum": settings.momentum, "nesterov": settings.momentum > 0}
-    made = _with_rates(kind, rates) if rates else kind
-    return made(learning_rate(settings, steps_per_epoch), **options)
-
-
-def _with_rates(kind: type, rates: Mapping[str, float]) -> type:
-    """Return a kind of optimizer in which some variables learn more slowly than others."""
-
-    class Discriminative(kind):
-        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-            # some engines hand over their own variable, which has no path
-            known = self._trainable_variables[self._get_variable_index(variable)]
-            share = rates.get(known.path, 1.0)
-            super().update_step(gradient, variable, learning_rate * share)
-
-    Discriminative.__name__ = kind.__name__
-    return Discriminative
-
-
-def block_rates(backbone: keras.Model, share: float, deepest: str) -> dict[str, float]:
-    """Return the share of the learning rate of each variable of the backbone, by its path.
-
-    The block of the layer `deepest`, the last one that the head reads, learns with `share` of the
-    head's rate, the block before it with `share` of that, and so on: the earlier a layer, the more
-    general what it knows (Howard and Ruder 2018, arXiv:1801.06146).
-    """
-    if share == 1:
-        return {}
-    last = int(deepest[4])  # conv5_3 and pool5 both lie in block 5
-    return {
-        weight.path: share ** (last + 1 - int(layer.name[4]))
-        for layer in backbone.layers
-        if layer.name.startswith("conv") and int(layer.name[4]) <= last
-        for weight in layer.weights
-    }
-
-
-def compile_classifier(
-    model: keras.Model,
-    settings: Settings,
-    *,
-    steps_per_epoch: int = 1,
-    rates: Mapping[str, float] | None = None,
-) -> keras.Model:
-    """Compile a classifier and return it.
-
-    Labels are integers, or one-hot rows if they are smoothed or mixed (`settings.label_smoothing`,
-    `settings.mixup`). XLA is off: compiling takes longer than a small head trains.
-    """
-    loss: Any = "sparse_categorical_crossentropy"
-    if settings.label_smoothing or settings.mixup:
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
-    model.compile(
-        optimizer=optimizer(settings, steps_per_epoch, rates),
-        loss=loss,
-        metrics=["accuracy"],
-        jit_compile=False,
-    )
-    return model
 
 
 def apply_layers(

@@ -27,10 +27,7 @@ def _standard_error_closed() -> Iterator[None]:
 with _standard_error_closed():
     import keras
 
-    # the engine below Keras starts with its first operation; processes that train together
-    # (data_parallel.py) have to find each other before
-    if "TF_CONFIG" not in os.environ:
-        keras.ops.zeros(1)
+    keras.ops.zeros(1)  # the engine below Keras starts with its first operation
 
 # It also warns of every further model that is traced, which a course on models cannot avoid.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -1,22 +1,18 @@
 """Batches of a training: read from memory or from disk, changed at random, made ahead."""
 
 import math
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from emotions.files import read_rows
+from emotions.network.quiet_keras import keras
 from emotions.training.augmentation import Augmentation, mixup
-
-Item = TypeVar("Item")
 
 LARGE = 1 << 30  # bytes of the inputs from which on they are shuffled for reading from a disk
 BLOCK, WINDOW = 1 << 20, 1 << 28  # bytes that are then read together, and mixed with each other
-_END = object()
 
 
 @dataclass(frozen=True)
@@ -56,8 +52,10 @@ class Changes:
         return mixup(batch, targets, self.mixup, random) if self.mixup else (batch, targets)
 
 
-class Batches:
-    """One epoch's batches of inputs and labels, read from memory or from a memory map.
+class Batches(keras.utils.PyDataset):
+    """Batches of inputs and labels, read from memory or from a memory map, for Keras' `fit`.
+
+    Keras makes them in a thread beside the training step.
 
     Parameters
     ----------
@@ -73,14 +71,11 @@ class Batches:
         Shuffles by seed and epoch alone, so that a resumed training sees the same batches. None
         keeps the order.
     epoch
-        Number of the epoch, from 0.
+        Number of the first epoch, from 0.
     change
         How the batches are changed at random; needs a random seed.
     classes
         Makes the labels one-hot rows of this length.
-    share
-        Of every batch that is given out: number of the share, from 0, and how many there are. A
-        last batch with fewer rows than shares is left out.
     """
 
     def __init__(
@@ -90,53 +85,37 @@ class Batches:
         rows: np.ndarray,
         batch_size: int,
         random_seed: int | None = None,
-        epoch: int = 0,
         *,
+        epoch: int = 0,
         change: Changes | None = None,
         classes: int | None = None,
-        share: tuple[int, int] = (0, 1),
     ) -> None:
-        self.inputs, self.labels, self.batch_size = inputs, labels, batch_size
-        self.share = share
-        self.random_seed, self.epoch = random_seed, epoch
+        super().__init__()
+        self.inputs, self.labels, self.rows = inputs, labels, rows
+        self.batch_size, self.random_seed = batch_size, random_seed
         self.change = change or Changes()
         self.one_hot = None if classes is None else np.eye(classes, dtype=np.float32)
         self.row_bytes = max(1, inputs.nbytes // max(1, len(inputs)))
-        if random_seed is None:
-            self.rows = rows
-        else:
-            random = np.random.default_rng([random_seed, epoch])
-            self.rows = shuffled(rows, self.row_bytes, random)
-        if 0 < len(self.rows) % batch_size < share[1]:
-            self.rows = self.rows[: self.full * batch_size]
+        self.begin(epoch)
+
+    def begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Put the rows into the order of an epoch."""
+        self.epoch, self.order = epoch, self.rows
+        if self.random_seed is not None:
+            random = np.random.default_rng([self.random_seed, epoch])
+            self.order = shuffled(self.rows, self.row_bytes, random)
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
 
-    @property
-    def full(self) -> int:
-        """How many batches have the full size."""
-        return len(self.rows) // self.batch_size
-
-    def stacked(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return `count` batches of one size from number `start` on, as arrays (count, rows, …)."""
-        rows = self.rows[start * self.batch_size : (start + count) * self.batch_size]
-        number, shares = self.share
-        rows = np.sort(rows.reshape(count, -1), axis=1)  # neighbours are read together
-        rows = rows[:, number::shares]
-        targets = self.labels[rows] if self.one_hot is None else self.one_hot[self.labels[rows]]
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        start = number * self.batch_size
+        rows = np.sort(self.order[start : start + self.batch_size])  # neighbours are read together
+        labels = self.labels[rows]
+        targets = labels.astype(np.int32) if self.one_hot is None else self.one_hot[labels]
         if self.random_seed is None or not self.change.any:
-            inputs = read_rows(self.inputs, rows).astype(np.float32)
-        else:
-            batches = [self._changed(start + i, rows[i], targets[i]) for i in range(count)]
-            inputs, targets = (np.stack(parts) for parts in zip(*batches, strict=True))
-        return inputs, targets
-
-    def _changed(
-        self, number: int, rows: np.ndarray, targets: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        seeds = [self.random_seed, self.epoch, number]
-        random = np.random.default_rng(seeds if self.share[1] == 1 else [*seeds, self.share[0]])
+            return read_rows(self.inputs, rows).astype(np.float32), targets
+        random = np.random.default_rng([self.random_seed, self.epoch, number])
         return self.change(self.inputs, rows, targets, random)
 
 
@@ -189,21 +168,3 @@ class SideBySide:
         parts = [(array, read_rows(array, rows)) for array in self.arrays]
         flat = [part.reshape(*part.shape[: part.ndim - x.ndim + 1], -1) for x, part in parts]
         return np.concatenate(flat, axis=-1)
-
-
-def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
-    """Yield items in their order; a thread of its own makes the next ones in the meantime.
-
-    Parameters
-    ----------
-    items
-        What to yield; making them may read and decode.
-    depth
-        How many are made ahead.
-    """
-    source = iter(items)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = deque(pool.submit(next, source, _END) for _ in range(depth))
-        while (item := waiting.popleft().result()) is not _END:
-            waiting.append(pool.submit(next, source, _END))
-            yield item

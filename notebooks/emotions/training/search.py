@@ -22,7 +22,7 @@ from emotions.network import head as surgery
 from emotions.network.features import channel_statistics
 from emotions.network.quiet_keras import keras
 from emotions.training.batches import Batches
-from emotions.training.engine import SingleSteps, steps_of
+from emotions.training.optimizer import OPTIMIZERS
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -88,10 +88,11 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _train(self, inputs: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> None:
-        steps = self._start()
-        for epoch in range(self.epochs):
-            steps.train(Batches(inputs, labels, rows, self.batch_size, self.random_state, epoch))
-        self.weights_ = steps.model.get_weights()
+        model = self._start()
+        batches = Batches(inputs, labels, rows, self.batch_size, self.random_state)
+        order = keras.callbacks.LambdaCallback(on_epoch_begin=batches.begin)
+        model.fit(batches, epochs=self.epochs, callbacks=[order], shuffle=False, verbose=0)
+        self.weights_ = model.get_weights()
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """Return probabilities (n, classes) for features X, float (n, channels)."""
@@ -99,7 +100,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float32, reset=False)  # noqa: N806
         parts = np.array_split(self._scaled(X), -(-len(X) // 4096))
         with _TAKING_TURNS:
-            model = self._shared().model
+            model = self._shared()
             model.set_weights(self.weights_)
             outputs = [keras.ops.convert_to_numpy(model(part)) for part in parts]
         return np.concatenate(outputs).astype(np.float64)
@@ -107,22 +108,22 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
     def _scaled(self, values: np.ndarray) -> np.ndarray:
         return (values - self.mean_) / np.sqrt(self.variance_)
 
-    def _shared(self) -> SingleSteps:
+    def _shared(self) -> keras.Model:
         return _traced_head(
             self.n_features_in_, len(self.classes_), self.units, self.dropout, self.optimizer
         )
 
-    def _start(self) -> SingleSteps:
+    def _start(self) -> keras.Model:
         """Return the shared model as if it were new: weights, dropout, optimizer."""
-        steps = self._shared()
+        model = self._shared()
         shape = (self.n_features_in_, len(self.classes_), self.units, self.dropout)
         new = _new_head(*shape, self.random_state).variables
-        for variable, value in zip(steps.model.variables, new, strict=True):
+        for variable, value in zip(model.variables, new, strict=True):
             variable.assign(value)
-        for variable in steps.model.optimizer.variables:
+        for variable in model.optimizer.variables:
             variable.assign(keras.ops.zeros_like(variable))
-        steps.model.optimizer.learning_rate = self.learning_rate
-        return steps
+        model.optimizer.learning_rate = self.learning_rate
+        return model
 
     def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """Return the most probable class of each row of features X, float (n, channels)."""
@@ -146,14 +147,15 @@ def _new_head(
 @functools.lru_cache(maxsize=32)
 def _traced_head(
     channels: int, classes: int, units: int, dropout: float, optimizer: str
-) -> SingleSteps:
+) -> keras.Model:
     """Return the one model that all heads of this form take turns in.
 
     A graph is traced for every new model, which takes longer than a small head trains.
     """
     model = _new_head(channels, classes, units, dropout, random_seed=0)
-    model.compile(surgery.OPTIMIZERS[optimizer](), "sparse_categorical_crossentropy")
-    return steps_of(model)
+    model.compile(OPTIMIZERS[optimizer](), "sparse_categorical_crossentropy", jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
 class FitCounter:

@@ -1,33 +1,23 @@
 """Training: prepare the inputs, fit, stop at any time, resume after an interruption."""
 
 import hashlib
-import json
-import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from emotions.data.copies import copy_groups
 from emotions.data.dataset import FaceData, ImageSet
-from emotions.files import replacing
 from emotions.network import head as surgery
-from emotions.network.backbone import Backbone, precision
+from emotions.network.backbone import Backbone, digest, precision
 from emotions.network.features import FeatureSpec, channel_statistics, feature_layer, features
 from emotions.network.inputs import channel_mean, network_input, split_off_validation
 from emotions.network.quiet_keras import keras
 from emotions.settings import Settings
 from emotions.training.augmentation import AUGMENTATIONS
-from emotions.training.batches import Batches, Changes, SideBySide
-from emotions.training.engine import steps_of
-
-if TYPE_CHECKING:
-    from emotions.training.data_parallel import Group
-
-OnEpoch = Callable[[pd.DataFrame], None]
+from emotions.training.batches import Changes, SideBySide
+from emotions.training.fit import train
+from emotions.training.optimizer import block_rates, compile_classifier
 
 STATISTICS_IMAGES = 2048  # images that scale the head's input if nothing is cached
 
@@ -54,8 +44,8 @@ class Task:
         Image (n, height, width, channels), 0 to 255 -> probabilities; shares `model`'s layers.
     change
         How training batches are changed at random.
-    group
-        The processes that train together; None: this one alone.
+    weights, precision
+        Digest of the backbone's weights at the start, and its dtype policy.
     """
 
     settings: Settings
@@ -68,36 +58,9 @@ class Task:
     validation: np.ndarray
     model: keras.Model
     whole: keras.Model
-    change: Changes = Changes()
-    group: "Group | None" = None
-
-    @property
-    def share(self) -> tuple[int, int]:
-        """Number of this process, from 0, and how many train together."""
-        return (0, 1) if self.group is None else (self.group.rank, self.group.size)
-
-
-@dataclass
-class Run:
-    """A finished or stopped training; the model has the weights of its best epoch.
-
-    Attributes
-    ----------
-    history
-        One row per epoch (from 1): loss, accuracy, val_loss, val_accuracy.
-    best_epoch
-        The first epoch with the highest validation accuracy.
-    seconds
-        Time spent fitting, interrupted parts included.
-    stopped
-        Whether it was stopped before its last epoch.
-    """
-
-    history: pd.DataFrame
-    best_epoch: int
-    seconds: float
-    stopped: bool
-    details: dict = field(default_factory=dict)
+    change: Changes
+    weights: str
+    precision: str
 
 
 def split_rows(
@@ -168,7 +131,6 @@ def prepare(
     *,
     left_out: np.ndarray | None = None,
     progress: Callable[..., Iterable] | None = None,
-    group: "Group | None" = None,
 ) -> Task:
     """Compute or load the features, split, operate, compile.
 
@@ -184,8 +146,6 @@ def prepare(
         bool (n,): training images to leave out.
     progress
         Wraps an iterable, like tqdm.
-    group
-        The processes that train together, each of which calls this; None: this one alone.
     """
     training, validation = split_rows(data, settings, left_out)
     pooling = pooling_model(settings, backbone, policy)
@@ -209,18 +169,17 @@ def prepare(
     )
     if settings.head_epochs and settings.trainable != "head":
         alone = head_alone(settings)
-        task = prepare(
-            alone, data, backbone, policy, left_out=left_out, progress=progress, group=group
-        )
-        train(task)
+        task = prepare(alone, data, backbone, policy, left_out=left_out, progress=progress)
+        if train(task).stopped:
+            raise KeyboardInterrupt("The head has not learnt to its end; run this again to go on.")
         head.set_weights(task.model.get_weights())
     whole, model = _operate(settings, data, backbone, pooling, head, policy)
     surgery.freeze(backbone.model, settings.trainable)
-    surgery.compile_classifier(
+    compile_classifier(
         model,
         settings,
         steps_per_epoch=-(-len(training) // settings.batch_size),
-        rates=surgery.block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
+        rates=block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
     )
     return Task(
         settings,
@@ -234,7 +193,8 @@ def prepare(
         model,
         whole,
         inputs.change,
-        group,
+        digest(backbone.model),
+        policy,
     )
 
 
@@ -371,185 +331,3 @@ def prepared_images(settings: Settings, data: FaceData, rows: np.ndarray) -> np.
     images = data.train.images[rows]
     model = network_input(images.shape[1:], settings.image_size, mean)
     return model.predict(images, verbose=0)
-
-
-def train(
-    task: Task,
-    *,
-    on_epoch: OnEpoch | None = None,
-    stop: threading.Event | None = None,
-    checkpoint_every: float = 5.0,
-) -> Run:
-    """Fit the part that learns; the model ends with the weights of its best epoch.
-
-    Interrupt the kernel or set `stop` to end early: what was learnt is kept. A training that was
-    killed goes on from its last checkpoint, to the same result.
-
-    Parameters
-    ----------
-    task
-        From `prepare`.
-    on_epoch
-        Called after each epoch with the history so far.
-    stop
-        Set it from another thread to stop after the current steps, within a second or a batch.
-    checkpoint_every
-        Seconds between checkpoints.
-    """
-    keras.utils.set_random_seed(task.settings.random_seed)
-    keeper = Keeper(task, on_epoch, stop, checkpoint_every)
-    keeper.resume()
-    first = len(keeper.history)
-    if task.group is not None:
-        task.group.check_same(f"{keeper.file.stem}{first:04x}")
-    try:
-        _fit(task, keeper, first)
-    except KeyboardInterrupt:
-        keeper.stopped = True
-    return keeper.finish()
-
-
-def _fit(task: Task, keeper: "Keeper", first: int) -> None:
-    """Train epoch by epoch, from number `first` on."""
-    settings = task.settings
-    classes = len(task.classes) if settings.label_smoothing or settings.mixup else None
-    weights = class_weights(task) if settings.class_weights else None
-    steps = steps_of(task.model, one_hot=classes is not None, weights=weights, group=task.group)
-    number, shares = task.share
-    to_validate = task.validation[number::shares]
-    validation = Batches(task.inputs, task.labels, to_validate, 512, classes=classes)
-    for epoch in range(first, settings.epochs):
-        batches = Batches(
-            task.inputs,
-            task.labels,
-            task.training,
-            settings.batch_size,
-            settings.random_seed,
-            epoch,
-            change=task.change,
-            classes=classes,
-            share=task.share,
-        )
-        keeper.end_epoch(steps.train(batches, keeper.asked_to_stop) | steps.test(validation))
-        if keeper.stopped:
-            break
-
-
-def class_weights(task: Task) -> list[float]:
-    """Return a weight per class, so that each class has the same total over the training rows."""
-    counts = np.bincount(task.labels[task.training], minlength=len(task.classes))
-    return [len(task.training) / (len(counts) * max(1, int(n))) for n in counts]
-
-
-class Keeper:
-    """Keeps the history, the best weights and, every few seconds, a checkpoint on disk."""
-
-    def __init__(
-        self,
-        task: Task,
-        on_epoch: OnEpoch | None,
-        stop: threading.Event | None,
-        checkpoint_every: float,
-    ) -> None:
-        self.task, self.on_epoch, self.stop = task, on_epoch, stop
-        self.checkpoint_every = checkpoint_every
-        self.history: list[dict[str, float]] = []
-        self.best_accuracy, self.best_weights = -1.0, task.model.get_weights()
-        self.stopped = False
-        self.earlier_seconds = 0.0
-        self.started = self.saved = time.monotonic()
-        self.file = task.settings.data / "cache" / "training" / f"{_training_key(task)}.npz"
-
-    def resume(self) -> None:
-        """Go on from the checkpoint of a killed training with the same parameters, if any."""
-        kept = self._kept() if self.file.is_file() else None
-        if kept is None:
-            return
-        state, variables, self.best_weights = kept
-        for variable, value in zip(self._variables(), variables, strict=True):
-            variable.assign(value)
-        self.history, self.best_accuracy = state["history"], state["best_accuracy"]
-        self.earlier_seconds = state["seconds"]
-
-    def _kept(self) -> tuple[dict, list[np.ndarray], list[np.ndarray]] | None:
-        """Return state, variables and best weights of the checkpoint, None if none fits."""
-        self._build()
-        try:
-            with np.load(self.file, allow_pickle=False) as saved:
-                state = json.loads(saved["state"].item())
-                variables = [saved[f"variable_{i}"] for i in range(len(self._variables()))]
-                best = [saved[f"best_{i}"] for i in range(len(self.best_weights))]
-        except Exception:  # zip and numpy raise nearly everything for altered files
-            return None
-        shapes = [tuple(array.shape) for array in (*self._variables(), *self.best_weights)]
-        fits = shapes == [array.shape for array in (*variables, *best)]
-        return (state, variables, best) if fits else None
-
-    def asked_to_stop(self) -> bool:
-        """Tell whether the training should end, and remember it."""
-        self.stopped = self.stopped or (self.stop is not None and self.stop.is_set())
-        return self.stopped
-
-    def end_epoch(self, logs: dict[str, float]) -> None:
-        """Add to the history, keep the best weights, show, save."""
-        self.history.append(logs)
-        if logs["val_accuracy"] > self.best_accuracy:
-            self.best_accuracy = logs["val_accuracy"]
-            self.best_weights = self.task.model.get_weights()
-        if self.on_epoch is not None:
-            self.on_epoch(self.table())
-        if time.monotonic() - self.saved > self.checkpoint_every:
-            self.save()
-            self.saved = time.monotonic()
-
-    def table(self) -> pd.DataFrame:
-        """Return the history with one row per epoch, from 1."""
-        columns = ["loss", "accuracy", "val_loss", "val_accuracy"]
-        index = pd.RangeIndex(1, len(self.history) + 1, name="epoch")
-        return pd.DataFrame(self.history, index=index, columns=columns)
-
-    def save(self) -> None:
-        """Write a checkpoint: whole, or not at all; the first of several processes does it."""
-        if self.task.share[0]:
-            return
-        seconds = self.earlier_seconds + time.monotonic() - self.started
-        state = {
-            "history": self.history,
-            "best_accuracy": self.best_accuracy,
-            "seconds": seconds,
-        }
-        values = [keras.ops.convert_to_numpy(variable) for variable in self._variables()]
-        arrays = {f"variable_{number}": value for number, value in enumerate(values)}
-        arrays |= {f"best_{number}": value for number, value in enumerate(self.best_weights)}
-        with replacing(self.file) as temporary:
-            np.savez(temporary, state=np.array(json.dumps(state)), **arrays)
-
-    def _build(self) -> None:
-        """Make the optimizer's variables, which Keras does only when training begins."""
-        self.task.model.optimizer.build(self.task.model.trainable_variables)
-
-    def _variables(self) -> list:
-        """Return all that training changes: weights, the state of dropout, the optimizer."""
-        return [*self.task.model.variables, *self.task.model.optimizer.variables]
-
-    def finish(self) -> Run:
-        """Put the best weights into the model and return the run."""
-        self.task.model.set_weights(self.best_weights)
-        if not self.task.share[0]:
-            self.file.unlink(missing_ok=True)
-        history = self.table()
-        best = int(history["val_accuracy"].idxmax()) if len(history) else 0
-        seconds = self.earlier_seconds + time.monotonic() - self.started
-        return Run(history, best, seconds, self.stopped)
-
-
-def _training_key(task: Task) -> str:
-    """Name a training by all that decides its result, so that only the same one is resumed."""
-    content = hashlib.sha256()
-    content.update(repr(task.settings.of("training", "given")).encode())
-    for rows in (task.training, task.validation):
-        content.update(rows.astype(np.int64).tobytes())
-    content.update(repr((task.inputs.shape, task.classes)).encode())
-    sample = task.inputs[:: max(1, len(task.inputs) // 64)]
-    content.update(np.ascontiguousarray(sample).tobytes())
-    return content.hexdigest()[:16]

@@ -1,0 +1,251 @@
+"""Training by Keras' own `fit`: keep the best epoch, show, stop at any time, go on after a kill."""
+
+import contextlib
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from emotions.files import replacing
+from emotions.network.quiet_keras import keras
+from emotions.training.batches import Batches
+
+if TYPE_CHECKING:
+    from emotions.training.task import Task
+
+OnEpoch = Callable[[pd.DataFrame], None]
+COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
+
+
+@dataclass
+class Run:
+    """A finished or stopped training; the model has the weights of its best epoch.
+
+    Attributes
+    ----------
+    history
+        One row per epoch (from 1): loss, accuracy, val_loss, val_accuracy.
+    best_epoch
+        The first epoch with the highest validation accuracy; 0 if there is none.
+    seconds
+        Time spent fitting, interrupted parts included.
+    stopped
+        Whether it was stopped before its last epoch. Then its checkpoint is kept, and the same
+        training goes on from there.
+    """
+
+    history: pd.DataFrame
+    best_epoch: int
+    seconds: float
+    stopped: bool
+
+
+def train(
+    task: "Task",
+    *,
+    on_epoch: OnEpoch | None = None,
+    stop: threading.Event | None = None,
+    checkpoint_every: float = 5.0,
+) -> Run:
+    """Fit the part that learns; the model ends with the weights of its best epoch.
+
+    Interrupt the kernel or set `stop` to end early: what was learnt is kept. A training that was
+    stopped or killed goes on from its last checkpoint, to the same result.
+
+    Parameters
+    ----------
+    task
+        From `prepare`.
+    on_epoch
+        Called after each epoch with the history so far.
+    stop
+        Set it from another thread to stop after the current steps, within a second or a batch.
+    checkpoint_every
+        Seconds between checkpoints.
+    """
+    keras.utils.set_random_seed(task.settings.random_seed)
+    keeper = Keeper(task, on_epoch, stop, checkpoint_every)
+    with contextlib.suppress(KeyboardInterrupt):
+        task.model.fit(**arguments(task, keeper))
+    return keeper.finish()
+
+
+def arguments(task: "Task", keeper: "Keeper") -> dict:
+    """Return what `fit` is called with: data, number of epochs, callbacks."""
+    settings = task.settings
+    classes = len(task.classes) if settings.label_smoothing or settings.mixup else None
+    batches = Batches(
+        task.inputs,
+        task.labels,
+        task.training,
+        settings.batch_size,
+        settings.random_seed,
+        epoch=keeper.first,
+        change=task.change,
+        classes=classes,
+    )
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=batches.begin), keeper]
+    if settings.moving_average:  # behind the keeper, which reads the weights that were tested
+        callbacks.append(keras.callbacks.SwapEMAWeights())
+    return {
+        "x": batches,
+        "validation_data": Batches(task.inputs, task.labels, task.validation, 512, classes=classes),
+        "epochs": settings.epochs,
+        "initial_epoch": keeper.first,
+        "class_weight": class_weights(task) if settings.class_weights else None,
+        "callbacks": callbacks,
+        "shuffle": False,  # the batches have the order of their epoch; Keras would mix them again
+        "verbose": 0,
+    }
+
+
+def class_weights(task: "Task") -> dict[int, float]:
+    """Return a weight per class, so that each class has the same total over the training rows."""
+    counts = np.bincount(task.labels[task.training], minlength=len(task.classes))
+    return {k: len(task.training) / (len(counts) * max(1, int(n))) for k, n in enumerate(counts)}
+
+
+class Keeper(keras.callbacks.Callback):
+    """Keeps the history, the best weights and, every few seconds, a checkpoint on disk.
+
+    One file holds all of them, and appears whole or not at all. Keras' `BackupAndRestore` writes
+    weights and epoch in two, and neither the history nor the best weights.
+    """
+
+    def __init__(
+        self,
+        task: "Task",
+        on_epoch: OnEpoch | None = None,
+        stop: threading.Event | None = None,
+        checkpoint_every: float = 5.0,
+    ) -> None:
+        super().__init__()
+        self.task, self.on_epoch, self.stop = task, on_epoch, stop or threading.Event()
+        self.checkpoint_every = checkpoint_every
+        self.history: list[dict[str, float]] = []
+        self.best_accuracy, self.best_weights = -1.0, task.model.get_weights()
+        self.cut = False  # whether the last epoch of the history was stopped in the middle
+        self.earlier_seconds = 0.0
+        self.started = self.saved = time.monotonic()
+        self.file = task.settings.data / "cache" / "training" / f"{training_key(task)}.npz"
+        self._resume()
+        self.first = len(self.history)
+
+    def _resume(self) -> None:
+        """Go on from the checkpoint of a killed training with the same parameters, if any."""
+        task = self.task
+        task.model.optimizer.build(task.model.trainable_variables)
+        variables = self._variables()
+        kept = read_checkpoint(self.file, variables, self.best_weights)
+        if kept is None:
+            return
+        state, values, self.best_weights = kept
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        self.history, self.best_accuracy = state["history"], state["best_accuracy"]
+        self.earlier_seconds = state["seconds"]
+
+    def _variables(self) -> list:
+        """Return all that training changes: weights, the state of dropout, the optimizer."""
+        return [*self.task.model.variables, *self.task.model.optimizer.variables]
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Stop within an epoch if someone asks."""
+        if self.stop.is_set():
+            self.cut = self.model.stop_training = True
+
+    def on_test_end(self, logs: dict | None = None) -> None:
+        """Keep the weights, as they were tested, if they are the best ones so far."""
+        if logs["accuracy"] > self.best_accuracy:
+            self.best_accuracy = float(logs["accuracy"])
+            self.best_weights = self.task.model.get_weights()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Add to the history, show it, save a checkpoint."""
+        self.history.append({name: float(logs[name]) for name in COLUMNS})
+        try:
+            if self.on_epoch is not None:
+                self.on_epoch(self.table())
+        except KeyboardInterrupt:
+            self.stop.set()
+        if self.stop.is_set():
+            self.model.stop_training = True
+        late = time.monotonic() - self.saved > self.checkpoint_every
+        if not self.cut and (late or self.stop.is_set()):
+            self.save()
+
+    def table(self) -> pd.DataFrame:
+        """Return the history with one row per epoch, from 1."""
+        index = pd.RangeIndex(1, len(self.history) + 1, name="epoch")
+        return pd.DataFrame(self.history, index=index, columns=COLUMNS)
+
+    def save(self) -> None:
+        """Write a checkpoint: whole, or not at all."""
+        state = {
+            "history": self.history,
+            "best_accuracy": self.best_accuracy,
+            "seconds": self.seconds(),
+        }
+        values = [keras.ops.convert_to_numpy(variable) for variable in self._variables()]
+        arrays = {f"variable_{number}": value for number, value in enumerate(values)}
+        arrays |= {f"best_{number}": value for number, value in enumerate(self.best_weights)}
+        with replacing(self.file) as temporary:
+            np.savez(temporary, state=np.array(json.dumps(state)), **arrays)
+        self.saved = time.monotonic()
+
+    def seconds(self) -> float:
+        """Return the time spent fitting so far, interrupted parts included."""
+        return self.earlier_seconds + time.monotonic() - self.started
+
+    def finish(self) -> Run:
+        """Put the best weights into the model and return the run."""
+        self.task.model.set_weights(self.best_weights)
+        stopped = self.cut or len(self.history) < self.task.settings.epochs
+        if not stopped:
+            self.file.unlink(missing_ok=True)
+        history = self.table()
+        best = int(history["val_accuracy"].idxmax()) if len(history) else 0
+        return Run(history, best, self.seconds(), stopped)
+
+
+def read_checkpoint(
+    file: Path, variables: list, best: list[np.ndarray]
+) -> tuple[dict, list[np.ndarray], list[np.ndarray]] | None:
+    """Return state, variables and best weights of a checkpoint; None if none is there or fits.
+
+    Parameters
+    ----------
+    file
+        Written by `Keeper.save`.
+    variables, best
+        What they must have the shapes of.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as saved:
+            state = json.loads(saved["state"].item())
+            values = [saved[f"variable_{i}"] for i in range(len(variables))]
+            best_values = [saved[f"best_{i}"] for i in range(len(best))]
+    except Exception:  # zip and numpy raise nearly everything for altered files
+        return None
+    shapes = [tuple(array.shape) for array in (*variables, *best)]
+    fits = shapes == [array.shape for array in (*values, *best_values)]
+    return (state, values, best_values) if fits else None
+
+
+def training_key(task: "Task") -> str:
+    """Name a training by all that decides its result, so that only the same one is resumed."""
+    content = hashlib.sha256()
+    content.update(repr(task.settings.of("training", "given")).encode())
+    for rows in (task.training, task.validation):
+        content.update(rows.astype(np.int64).tobytes())
+    content.update(repr((task.inputs.shape, task.classes, task.weights, task.precision)).encode())
+    sample = task.inputs[:: max(1, len(task.inputs) // 64)]
+    content.update(np.ascontiguousarray(sample).tobytes())
+    return content.hexdigest()[:16]
