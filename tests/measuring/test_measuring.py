@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import run_recipes
 from emotions.course import opening as course_setup
-from emotions.data.dataset import DataError
+from emotions.files import DataError
 from emotions.measuring import compact, inference, ladder, photos, results
 from emotions.measuring import scores as measuring
 from emotions.network import head as surgery

@@ -16,7 +16,7 @@ import nbformat
 import numpy as np
 import pytest
 from emotions.data import origin
-from emotions.data.dataset import DataError
+from emotions.files import DataError
 from emotions.measuring import compact, inference
 from emotions.measuring.photos import read_photo
 from emotions.network.quiet_keras import keras

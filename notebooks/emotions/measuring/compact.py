@@ -7,8 +7,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from emotions.data.dataset import DataError
-from emotions.files import replacing
+from emotions.files import DataError, replacing
 from emotions.network import backbone as backbones
 from emotions.network import head as surgery
 from emotions.network.quiet_keras import keras

@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix as count_confusions
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from emotions.data.dataset import ImageSet
+from emotions.data.faces import ImageSet
 from emotions.files import give_pages_back
 from emotions.network.quiet_keras import keras
 

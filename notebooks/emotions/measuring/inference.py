@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from emotions.data.dataset import DataError, read_image
-from emotions.files import one_line
+from emotions.data.pixels import read_image
+from emotions.files import DataError, one_line
 from emotions.measuring import compact
 from emotions.network.quiet_keras import keras
 from emotions.settings import ROOT

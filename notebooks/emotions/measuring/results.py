@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from emotions.course.opening import Course
-from emotions.data.dataset import DataError
-from emotions.files import replacing
+from emotions.files import DataError, replacing
 from emotions.measuring import compact, ladder
 from emotions.measuring import scores as measuring
 from emotions.network import backbone as backbones

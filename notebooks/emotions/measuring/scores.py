@@ -10,7 +10,7 @@ from scipy.stats import bootstrap
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
 from emotions.data.copies import copy_groups
-from emotions.data.dataset import FaceData, fer2013_part
+from emotions.data.faces import FaceData, fer2013_part
 from emotions.measuring import evaluation
 from emotions.network.quiet_keras import keras
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from emotions.data.copies import copy_groups
-from emotions.data.dataset import FaceData, ImageSet
+from emotions.data.faces import FaceData, ImageSet
 from emotions.files import as_json, replacing
 from emotions.network import head as surgery
 from emotions.network.backbone import Backbone, precision

@@ -13,7 +13,7 @@ import pandas as pd
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
-from emotions.data.dataset import DataError
+from emotions.files import DataError
 from emotions.network.movement import Movement
 from emotions.showing import plots as figures
 from emotions.showing import quick as quick_figures
