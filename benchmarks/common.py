@@ -124,13 +124,13 @@ def course_settings(**changes: Any) -> Any:
 
 def prepared(**changes: Any) -> Any:
     """Return the course's training task: images decoded, features computed, or all from caches."""
-    from emotions.data import dataset
+    from emotions.data.faces import load_faces
     from emotions.network import backbone
     from emotions.training import task as training
 
     settings = course_settings(**changes)
     folder = settings.data / "cache" / "images"
-    data = dataset.load(settings.train_data, settings.val_data, folder)
+    data = load_faces(settings.train_data, settings.val_data, folder)
     policy = backbone.choose_precision(settings.precision)
     with backbone.precision(policy):
         made = backbone.build(settings.weights, settings.image_size, settings.data, 2013)

@@ -64,7 +64,7 @@ def train_head(file: Path, epochs: int) -> dict[str, Any]:
 
 def extract(file: Path) -> dict[str, Any]:
     """Compute the features of a file of images."""
-    from emotions.data.dataset import ImageSet
+    from emotions.data.faces import ImageSet
     from emotions.network import backbone, features
 
     images = np.load(file, mmap_mode="r")

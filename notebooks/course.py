@@ -65,7 +65,6 @@ def prepare(settings: Settings) -> Prepared:
     """
     # imported here because TensorFlow takes seconds, which `lab` and `--help` need not wait for
     from emotions.course import opening as course_setup
-    from emotions.data import dataset
     from emotions.network import backbone
 
     weights_folder = settings.data / "weights"
@@ -75,7 +74,7 @@ def prepare(settings: Settings) -> Prepared:
         weights, sentence = backbone.choose_weights(settings.weights, weights_folder)
         # built once here, so that a missing or broken file shows before the first notebook
         backbone.build(weights, settings.image_size, weights_folder, settings.random_seed)
-    except (dataset.DataError, backbone.WeightsError) as error:
+    except (DataError, backbone.WeightsError) as error:
         raise InputError(str(error)) from None
     print(f"Data: {data.title}.")
     course_setup.examine(settings, data)
@@ -323,11 +322,11 @@ def download() -> None:
     InputError
         If it cannot be downloaded.
     """
-    from emotions.data import dataset
+    from emotions.data import sources
 
     try:
-        dataset.download(read_settings().data)
-    except dataset.DataError as error:
+        sources.download(read_settings().data)
+    except DataError as error:
         raise InputError(str(error)) from None
 
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from emotions.data import dataset
+from emotions.data import sources
 from emotions.data.copies import read_leave_out
-from emotions.data.dataset import DataError
+from emotions.data.faces import load_faces
+from emotions.files import DataError
 from emotions.settings import SettingsError, read_settings
 from PIL import Image
 
@@ -132,7 +133,7 @@ def read_folder(fault: Callable[[Path], object], home: Path) -> tuple[str, ...]:
     """Load a folder with a fault in it; return the notes."""
     faces = sound_faces(home / "faces")
     folders = fault(faces) or (faces / "train", faces / "test")
-    return dataset.load(*folders, home / "cache").notes
+    return load_faces(*folders, home / "cache").notes
 
 
 def read_archive(fault: Callable[[Path], object], home: Path) -> tuple[str, ...]:
@@ -141,12 +142,12 @@ def read_archive(fault: Callable[[Path], object], home: Path) -> tuple[str, ...]
     data.mkdir()
     fault(sound_archive(data / "archive.zip"))
     try:
-        train, test = dataset.prepare_folders(data)
+        train, test = sources.prepare_folders(data)
     except DataError:
         left = [path.name for path in data.iterdir() if path.name != "archive.zip"]
         assert not left, f"left behind: {left}"
         raise
-    return dataset.load(train, test, home / "cache").notes
+    return load_faces(train, test, home / "cache").notes
 
 
 def read_csv(fault: Callable[[Path], object], home: Path) -> tuple[str, ...]:
@@ -154,7 +155,7 @@ def read_csv(fault: Callable[[Path], object], home: Path) -> tuple[str, ...]:
     file = home / "fer2013.csv"
     fault(write_csv(file, ROWS))
     try:
-        dataset.convert_csv(file, home / "faces")
+        sources.convert_csv(file, home / "faces")
     except DataError:
         left = [path.name for path in home.iterdir() if path.name != file.name]
         assert not left, f"left behind: {left}"

@@ -45,16 +45,16 @@ def fer2013_folder(fer2013_archive: Path, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def fer2013(fer2013_folder: Path, tmp_path_factory: pytest.TempPathFactory):
     """Return the genuine FER-2013, loaded."""
-    from emotions.data import dataset
+    from emotions.data.faces import load_faces
 
     train, test = fer2013_folder / "train", fer2013_folder / "test"
-    return dataset.load(train, test, tmp_path_factory.mktemp("fer2013_cache"))
+    return load_faces(train, test, tmp_path_factory.mktemp("fer2013_cache"))
 
 
 @pytest.fixture(scope="session")
 def tiny_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a small drawn data set: a folder with train (140 images) and test (70)."""
-    from emotions.data.drawn_faces import draw_data_set
+    from emotions.data.drawn import draw_data_set
 
     folder = tmp_path_factory.mktemp("tiny") / "faces"
     draw_data_set(folder, train=140, test=70)

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from emotions.data import copies
-from emotions.data.dataset import DataError, FaceData, ImageSet
+from emotions.data.faces import FaceData, ImageSet
+from emotions.files import DataError
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]

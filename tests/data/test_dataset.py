@@ -16,8 +16,14 @@ import kagglehub
 import numpy as np
 import pytest
 from emotions import files
-from emotions.data import dataset
-from emotions.data.dataset import DataError
+from emotions.data import cache, drawn, folders, pixels, sources
+from emotions.data.faces import (
+    GENUINE_FER2013_FINGERPRINT,
+    fer2013_part,
+    load_faces,
+    name_and_title,
+)
+from emotions.files import DataError
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +59,7 @@ def faces(tmp_path):
 @pytest.fixture
 def load(tmp_path):
     def load(folder, **more):
-        return dataset.load(folder / "train", folder / "test", tmp_path / "cache", **more)
+        return load_faces(folder / "train", folder / "test", tmp_path / "cache", **more)
 
     return load
 
@@ -208,7 +214,7 @@ def test_large_images_become_224_pixels(tmp_path, load):
 
 
 def test_wrong_guess_of_the_size_is_mended(faces, load, monkeypatch):
-    monkeypatch.setattr(dataset, "_likely_side", lambda listing: 3)
+    monkeypatch.setattr(cache, "likely_side", lambda listing: 3)
     data = load(faces)
     assert data.train.images.shape == (4, 8, 8, 1)
     assert data.notes == ()
@@ -330,7 +336,7 @@ def test_cache_folder_that_cannot_be_written(faces, tmp_path):
     blocked = tmp_path / "blocked"
     blocked.write_text("a file, no folder")
     with fails_with(str(blocked), "cannot be written", "allow writing"):
-        dataset.load(faces / "train", faces / "test", blocked)
+        load_faces(faces / "train", faces / "test", blocked)
 
 
 # The cache ----------------------------------------------------------------------------
@@ -342,7 +348,7 @@ def forbid_decoding(monkeypatch):
         def fail(path, side):
             raise AssertionError(f"decoded {path}")
 
-        monkeypatch.setattr(dataset, "_decode", fail)
+        monkeypatch.setattr(pixels, "decode", fail)
 
     return forbid
 
@@ -420,10 +426,10 @@ def test_damaged_cache_is_made_again(faces, load, tmp_path, damage, name):
     assert np.array_equal(second.train.images, arrays[0])
     assert np.array_equal(second.test.images, arrays[1])
     assert second.fingerprint == first.fingerprint
-    assert dataset._read_cache(
+    assert cache.read_cache(
         the_cache(tmp_path),
-        dataset._list_split(faces / "train"),
-        dataset._list_split(faces / "test"),
+        folders.list_split(faces / "train"),
+        folders.list_split(faces / "test"),
     )
 
 
@@ -431,7 +437,7 @@ def test_altered_fingerprint_in_the_cache_is_not_believed(faces, load, tmp_path)
     load(faces)
     info = the_cache(tmp_path) / "info.json"
     content = json.loads(info.read_text())
-    content["info"]["fingerprint"] = dataset.GENUINE_FER2013_FINGERPRINT
+    content["info"]["fingerprint"] = GENUINE_FER2013_FINGERPRINT
     info.write_text(json.dumps(content))
     assert load(faces).name == "my_faces"
 
@@ -506,26 +512,26 @@ def swap(one: Path, other: Path) -> None:
 )
 def test_name_and_title_of_other_data(tmp_path, folder, name, title):
     files = ("calm/0.png", "calm/drawn_00001.png")
-    found = dataset.name_and_title(tmp_path / folder / "train", files, "0" * 64)
+    found = name_and_title(tmp_path / folder / "train", files, "0" * 64)
     assert found == (name, title)
 
 
 def test_name_and_title_of_fer2013():
-    fingerprint = dataset.GENUINE_FER2013_FINGERPRINT
-    found = dataset.name_and_title(Path("anything/train"), ("a/1.jpg",), fingerprint)
+    fingerprint = GENUINE_FER2013_FINGERPRINT
+    found = name_and_title(Path("anything/train"), ("a/1.jpg",), fingerprint)
     assert found == ("fer2013", "FER-2013")
 
 
 def test_name_and_title_of_the_drawn_faces(tmp_path):
     files = ("calm/drawn_00001.png", "wild/drawn_00001.png")
-    found = dataset.name_and_title(tmp_path / "train", files, "0" * 64)
+    found = name_and_title(tmp_path / "train", files, "0" * 64)
     assert found == ("sample", "drawn faces")
 
 
 def test_fer2013_part():
     files = ("a/PublicTest_1.jpg", "b/PrivateTest_2.png", "c/Training_3.jpg", "d/PublicTest.jpg")
-    assert dataset.fer2013_part(files).tolist() == ["public", "private", "", ""]
-    assert dataset.fer2013_part(()).shape == (0,)
+    assert fer2013_part(files).tolist() == ["public", "private", "", ""]
+    assert fer2013_part(()).shape == (0,)
 
 
 # Archives -----------------------------------------------------------------------------
@@ -560,7 +566,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def assert_refused(archive: Path, *words: str) -> None:
     """Unpacking fails with these words and leaves nothing but the archive."""
     with fails_with(str(archive), *words):
-        dataset.unpack_archive(archive, archive.parent / "Face_emotions")
+        sources.unpack_archive(archive, archive.parent / "Face_emotions")
     assert [path.name for path in archive.parent.iterdir()] == [archive.name]
 
 
@@ -571,7 +577,7 @@ def test_unpack_archive(tmp_path, faces, around):
     add(archive, "__MACOSX/train/calm/._0.png")
     add(archive, f"{around}train/calm/.hidden.png")
     add(archive, "loose.png")
-    dataset.unpack_archive(archive, tmp_path / "out")
+    sources.unpack_archive(archive, tmp_path / "out")
     assert contents(tmp_path / "out") == contents(faces) | {".made_by_course": b"archive.zip"}
 
 
@@ -616,12 +622,12 @@ def test_bomb(archive):
 
 
 def test_archive_that_is_too_big(archive, monkeypatch):
-    monkeypatch.setattr(dataset, "LARGEST_ARCHIVE", 100)
+    monkeypatch.setattr(sources, "LARGEST_ARCHIVE", 100)
     assert_refused(archive, "GiB unpacked", "download archive.zip by hand")
 
 
 def test_archive_with_too_many_files(archive, monkeypatch):
-    monkeypatch.setattr(dataset, "MOST_MEMBERS", 5)
+    monkeypatch.setattr(sources, "MOST_MEMBERS", 5)
     assert_refused(archive, "more than 5 files", "download archive.zip by hand")
 
 
@@ -657,13 +663,13 @@ def test_archive_with_names_that_differ_in_case_only(archive):
 
 def test_missing_archive(tmp_path):
     with fails_with(str(tmp_path / "archive.zip"), "is not there", "download"):
-        dataset.unpack_archive(tmp_path / "archive.zip", tmp_path / "out")
+        sources.unpack_archive(tmp_path / "archive.zip", tmp_path / "out")
 
 
 def test_unpack_into_a_folder_that_is_there(archive, tmp_path):
     (tmp_path / "out").mkdir()
     with fails_with(str(tmp_path / "out"), "is there already", "delete or rename"):
-        dataset.unpack_archive(archive, tmp_path / "out")
+        sources.unpack_archive(archive, tmp_path / "out")
 
 
 def test_unpacking_that_is_stopped_leaves_nothing(archive):
@@ -674,28 +680,28 @@ def test_unpacking_that_is_stopped_leaves_nothing(archive):
 
     faces = archive.parent / "Face_emotions"
     with pytest.raises(KeyboardInterrupt):
-        dataset.unpack_archive(archive, faces, progress=stop)
+        sources.unpack_archive(archive, faces, progress=stop)
     assert [path.name for path in archive.parent.iterdir()] == [archive.name]
-    dataset.unpack_archive(archive, faces)
+    sources.unpack_archive(archive, faces)
     assert len(contents(faces)) == 7
 
 
 def test_unpacking_that_is_killed_is_cleaned_up_by_the_next(archive):
     program = (
-        "import os, sys; from pathlib import Path; from emotions.data import dataset\n"
+        "import os, sys; from pathlib import Path; from emotions.data import sources\n"
         "def kill(items, **_):\n"
         "    for number, item in enumerate(items):\n"
         "        if number == 3: os._exit(9)\n"
         "        yield item\n"
         "archive = Path(sys.argv[1])\n"
-        "dataset.unpack_archive(archive, archive.parent / 'Face_emotions', progress=kill)\n"
+        "sources.unpack_archive(archive, archive.parent / 'Face_emotions', progress=kill)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "notebooks")}
     ended = subprocess.run([sys.executable, "-c", program, str(archive)], env=environment)
     assert ended.returncode == 9
     (leftover,) = archive.parent.glob(".Face_emotions.unfinished-*")
     assert len(contents(leftover)) == 3
-    dataset.unpack_archive(archive, archive.parent / "Face_emotions")
+    sources.unpack_archive(archive, archive.parent / "Face_emotions")
     assert sorted(path.name for path in archive.parent.iterdir()) == [
         "Face_emotions",
         "archive.zip",
@@ -709,7 +715,7 @@ def test_full_disk_is_not_called_a_damaged_archive(archive, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", full)
     faces = archive.parent / "Face_emotions"
     with fails_with(str(faces), "cannot be written", "No space left", "free some space"):
-        dataset.unpack_archive(archive, faces)
+        sources.unpack_archive(archive, faces)
 
 
 # CSV files ----------------------------------------------------------------------------
@@ -728,7 +734,7 @@ def write_csv(path: Path, rows, head="emotion,pixels,Usage", end="\n") -> Path:
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_convert_csv(tmp_path, end):
     rows = [*ROWS, f"0,{GOOD},Training"]
-    dataset.convert_csv(write_csv(tmp_path / "a.csv", rows, end=end), tmp_path / "out")
+    sources.convert_csv(write_csv(tmp_path / "a.csv", rows, end=end), tmp_path / "out")
     assert sorted(contents(tmp_path / "out")) == [
         ".made_by_course",
         "test/happy/PublicTest_00001.png",
@@ -744,7 +750,7 @@ def test_convert_csv(tmp_path, end):
 def test_convert_csv_of_the_kaggle_contest(tmp_path):
     rows = [f"0,Training,{GOOD}", f"1,PrivateTest,{GOOD}"]
     path = write_csv(tmp_path / "icml_face_data.csv", rows, head="emotion, Usage, pixels")
-    dataset.convert_csv(path, tmp_path / "out")
+    sources.convert_csv(path, tmp_path / "out")
     assert len(contents(tmp_path / "out")) == 3
 
 
@@ -766,10 +772,10 @@ def test_convert_csv_of_the_kaggle_contest(tmp_path):
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_bad_row(tmp_path, monkeypatch, row, words, end):
-    monkeypatch.setattr(dataset, "CSV_ROWS_AT_ONCE", 2)  # the bad row is in the third chunk
+    monkeypatch.setattr(sources, "CSV_ROWS_AT_ONCE", 2)  # the bad row is in the third chunk
     path = write_csv(tmp_path / "data" / "fer2013.csv", [*ROWS, "", row], end=end)
     with fails_with(f"Line 6 of {path}", *words):
-        dataset.convert_csv(path, tmp_path / "data" / "out")
+        sources.convert_csv(path, tmp_path / "data" / "out")
     assert [file.name for file in path.parent.iterdir()] == ["fer2013.csv"]
 
 
@@ -778,14 +784,14 @@ def test_missing_column(tmp_path, column):
     head = "emotion,pixels,Usage".replace(column, "other")
     path = write_csv(tmp_path / "fer2013.csv", ROWS, head=head)
     with fails_with(f"Line 1 of {path}", f"the column {column}", "add it"):
-        dataset.convert_csv(path, tmp_path / "out")
+        sources.convert_csv(path, tmp_path / "out")
 
 
 @pytest.mark.parametrize("before, place", [(ROWS, "line 5"), ([], "Line 2")])
 def test_csv_with_too_many_fields(tmp_path, before, place):
     path = write_csv(tmp_path / "fer2013.csv", [*before, f"0,{GOOD},Training,more"])
     with fails_with(str(path), place, "get it anew"):
-        dataset.convert_csv(path, tmp_path / "out")
+        sources.convert_csv(path, tmp_path / "out")
 
 
 @pytest.mark.parametrize("content", [b"", b"emotion,pixels,Usage\n0,\xff\xfe\xfa,Training\n"])
@@ -793,26 +799,26 @@ def test_csv_that_is_no_table(tmp_path, content):
     path = tmp_path / "fer2013.csv"
     path.write_bytes(content)
     with fails_with(str(path), "no table that can be read", "get it anew"):
-        dataset.convert_csv(path, tmp_path / "out")
+        sources.convert_csv(path, tmp_path / "out")
 
 
 @pytest.mark.parametrize("rows", [[], ROWS[:1], ROWS[1:]])
 def test_csv_without_one_of_the_splits(tmp_path, rows):
     path = write_csv(tmp_path / "fer2013.csv", rows)
     with fails_with(str(path), "no rows for training or none for testing", "get it anew"):
-        dataset.convert_csv(path, tmp_path / "out")
+        sources.convert_csv(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_missing_csv(tmp_path):
     with fails_with(str(tmp_path / "fer2013.csv"), "is not there", "check its name"):
-        dataset.convert_csv(tmp_path / "fer2013.csv", tmp_path / "out")
+        sources.convert_csv(tmp_path / "fer2013.csv", tmp_path / "out")
 
 
 def test_convert_into_a_folder_that_is_there(tmp_path):
     (tmp_path / "out").mkdir()
     with fails_with(str(tmp_path / "out"), "is there already", "delete or rename"):
-        dataset.convert_csv(write_csv(tmp_path / "fer2013.csv", ROWS), tmp_path / "out")
+        sources.convert_csv(write_csv(tmp_path / "fer2013.csv", ROWS), tmp_path / "out")
 
 
 # Which data the course takes ----------------------------------------------------------
@@ -822,13 +828,13 @@ def test_prepare_takes_the_folder_first(archive):
     folder = archive.parent / "Face_emotions"
     draw(folder / "train" / "calm" / "own.png")
     draw(folder / "test" / "calm" / "own.png")
-    assert dataset.prepare_folders(archive.parent) == (folder / "train", folder / "test")
+    assert sources.prepare_folders(archive.parent) == (folder / "train", folder / "test")
     assert sorted(contents(folder)) == ["test/calm/own.png", "train/calm/own.png"]
 
 
 def test_prepare_takes_the_archive_before_the_csv(archive, faces):
     write_csv(archive.parent / "fer2013.csv", ROWS)
-    train, test = dataset.prepare_folders(archive.parent)
+    train, test = sources.prepare_folders(archive.parent)
     assert (train.parent, train.name, test.name) == (
         archive.parent / "Face_emotions",
         "train",
@@ -841,23 +847,21 @@ def test_prepare_takes_the_archive_before_the_csv(archive, faces):
 @pytest.mark.parametrize("name", ["fer2013.csv", "icml_face_data.csv"])
 def test_prepare_takes_the_csv(tmp_path, name):
     write_csv(tmp_path / name, ROWS)
-    train, test = dataset.prepare_folders(tmp_path)
+    train, test = sources.prepare_folders(tmp_path)
     assert sorted(contents(train)) == ["angry/Training_00001.png"]
     assert len(contents(test)) == 2
 
 
 def test_prepare_draws_faces_if_there_is_nothing(tmp_path, monkeypatch):
-    from emotions.data import drawn_faces
-
     calls = []
 
     def draw_data_set(folder, *, progress=None):
         calls.append((folder, progress))
         make(folder)
 
-    monkeypatch.setattr(drawn_faces, "draw_data_set", draw_data_set)
+    monkeypatch.setattr(drawn, "draw_data_set", draw_data_set)
     folder = tmp_path / "drawn_faces"
-    assert dataset.prepare_folders(tmp_path, progress=iter) == (folder / "train", folder / "test")
+    assert sources.prepare_folders(tmp_path, progress=iter) == (folder / "train", folder / "test")
     assert calls == [(folder, iter)]
 
 
@@ -866,7 +870,7 @@ def test_prepare_with_half_a_folder(tmp_path, split):
     make(tmp_path / "Face_emotions")
     shutil.rmtree(tmp_path / "Face_emotions" / split)
     with fails_with(str(tmp_path / "Face_emotions"), f"no folder {split}", "add that, or delete"):
-        dataset.prepare_folders(tmp_path)
+        sources.prepare_folders(tmp_path)
 
 
 # The download -------------------------------------------------------------------------
@@ -877,7 +881,7 @@ def test_download_copies(tmp_path, faces, monkeypatch):
     monkeypatch.setattr(
         kagglehub, "dataset_download", lambda name: asked.append(name) or str(faces)
     )
-    folder = dataset.download(tmp_path / "data")
+    folder = sources.download(tmp_path / "data")
     assert folder == tmp_path / "data" / "Face_emotions"
     assert asked == ["msambare/fer2013"]
     assert contents(folder) == contents(faces)
@@ -892,7 +896,7 @@ def test_download_that_fails(tmp_path, monkeypatch):
     monkeypatch.setattr(kagglehub, "dataset_download", no_network)
     words = ("msambare/fer2013 failed", "The network is down)", "archive.zip by hand", "put it")
     with fails_with(*words) as caught:
-        dataset.download(tmp_path)
+        sources.download(tmp_path)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -901,13 +905,13 @@ def test_download_of_something_else(tmp_path, monkeypatch):
     (tmp_path / "odd").mkdir()
     monkeypatch.setattr(kagglehub, "dataset_download", lambda name: str(tmp_path / "odd"))
     with fails_with("no folder train", "archive.zip by hand", "data folder"):
-        dataset.download(tmp_path / "data")
+        sources.download(tmp_path / "data")
 
 
 def test_download_needs_no_network_if_the_folder_is_there(tmp_path, monkeypatch):
     monkeypatch.setattr(kagglehub, "dataset_download", no_network)
     make(tmp_path / "Face_emotions")
-    assert dataset.download(tmp_path) == tmp_path / "Face_emotions"
+    assert sources.download(tmp_path) == tmp_path / "Face_emotions"
 
 
 # The genuine data ---------------------------------------------------------------------
@@ -915,17 +919,17 @@ def test_download_needs_no_network_if_the_folder_is_there(tmp_path, monkeypatch)
 
 @pytest.mark.fer2013
 def test_fer2013(fer2013_archive, tmp_path):
-    dataset.unpack_archive(fer2013_archive, tmp_path / "faces")
+    sources.unpack_archive(fer2013_archive, tmp_path / "faces")
     folders = tmp_path / "faces" / "train", tmp_path / "faces" / "test", tmp_path / "cache"
     for which in ("first", "second"):
         begin = time.perf_counter()
-        data = dataset.load(*folders)
+        data = load_faces(*folders)
         print(f"{which} load: {time.perf_counter() - begin:.1f} s")
-    assert data.fingerprint == dataset.GENUINE_FER2013_FINGERPRINT
+    assert data.fingerprint == GENUINE_FER2013_FINGERPRINT
     assert (data.name, data.title, data.notes) == ("fer2013", "FER-2013", ())
     assert data.train.images.shape == (28709, 48, 48, 1)
     assert data.test.images.shape == (7178, 48, 48, 1)
-    parts, counts = np.unique(dataset.fer2013_part(data.test.files), return_counts=True)
+    parts, counts = np.unique(fer2013_part(data.test.files), return_counts=True)
     assert dict(zip(parts.tolist(), counts.tolist(), strict=True)) == {
         "private": 3589,
         "public": 3589,

@@ -5,15 +5,10 @@ import hashlib
 
 import numpy as np
 import pytest
-from emotions.data import drawn_faces
-from emotions.data.drawn_faces import (
-    ACTION_UNITS,
-    EXPRESSIONS,
-    MOVEMENTS,
-    Identity,
-    View,
-    draw_face,
-)
+from emotions.data.drawn import anatomy, canvas, painting, people
+from emotions.data.drawn.anatomy import ACTION_UNITS, EXPRESSIONS, MOVEMENTS, Identity
+from emotions.data.drawn.canvas import View
+from emotions.data.drawn.painting import draw_face
 from PIL import Image
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -22,6 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 FER_2013_FOLDERS = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
+# sha256 of the names and pixels of 70 and 35 pictures
+DRAWN = "e011e20696125a002e97576eb4d5abdb4a6362beab7f06906eb791643e90c5ad"
 
 
 def prototype(expression):
@@ -93,10 +90,10 @@ def test_mouth_and_chin_are_in_the_lower_half(unit):
 
 
 def test_landmarks_move_the_way_the_descriptions_say():
-    relaxed = drawn_faces.resting_landmarks(Identity())
+    relaxed = anatomy.resting_landmarks(Identity())
 
     def movement(unit, name):
-        return drawn_faces.move_landmarks(relaxed, {unit: 1.0})[name] - relaxed[name]
+        return anatomy.move_landmarks(relaxed, {unit: 1.0})[name] - relaxed[name]
 
     out, down = movement(12, "mouth_corner")
     assert out > 0 > down
@@ -108,10 +105,9 @@ def test_landmarks_move_the_way_the_descriptions_say():
 
 
 def test_half_the_intensity_moves_a_landmark_half_as_far():
-    relaxed = drawn_faces.resting_landmarks(Identity())
+    relaxed = anatomy.resting_landmarks(Identity())
     corner = [
-        drawn_faces.move_landmarks(relaxed, {12: amount})["mouth_corner"]
-        for amount in (0.0, 0.5, 1.0)
+        anatomy.move_landmarks(relaxed, {12: amount})["mouth_corner"] for amount in (0.0, 0.5, 1.0)
     ]
     assert corner[1] == pytest.approx((corner[0] + corner[2]) / 2)
     assert not np.allclose(corner[0], corner[2])
@@ -121,8 +117,8 @@ def test_lids_and_lips_never_cross():
     rng = np.random.default_rng(0)
     for _ in range(200):
         units = {unit: 1.0 for unit in ACTION_UNITS if rng.random() < 0.5}
-        relaxed = drawn_faces.resting_landmarks(Identity.random(rng))
-        face = drawn_faces.move_landmarks(relaxed, units)
+        relaxed = anatomy.resting_landmarks(Identity.random(rng))
+        face = anatomy.move_landmarks(relaxed, units)
         heights = [face[name][1] for name in ("upper_lid", "lower_lid")]
         lips = ("upper_lip_top", "upper_lip_edge", "lower_lip_edge", "lower_lip_bottom")
         assert heights == sorted(heights)
@@ -130,11 +126,11 @@ def test_lids_and_lips_never_cross():
 
 
 def test_tables_speak_of_the_same_action_units_and_landmarks():
-    landmarks = drawn_faces.resting_landmarks(Identity())
+    landmarks = anatomy.resting_landmarks(Identity())
     assert set(MOVEMENTS) == set(ACTION_UNITS)
     assert {name for moves in MOVEMENTS.values() for name in moves} <= set(landmarks)
     assert {unit for units in EXPRESSIONS.values() for unit in units} <= set(ACTION_UNITS)
-    assert set(drawn_faces.OCCLUDERS) | {"none"} == set(drawn_faces.OCCLUSIONS)
+    assert set(painting.OCCLUDERS) | {"none"} == set(canvas.OCCLUSIONS)
 
 
 def test_expressions_are_the_fer_2013_folders_in_order():
@@ -150,9 +146,9 @@ def test_every_expression_differs_visibly_from_all_others(expression):
             assert change(face, draw_face(prototype(other))).mean() > 1.5
 
 
-@pytest.mark.parametrize("style", drawn_faces.HAIR_STYLES)
+@pytest.mark.parametrize("style", anatomy.HAIR_STYLES)
 def test_every_hair_style_is_another_picture(style):
-    others = [name for name in drawn_faces.HAIR_STYLES if name != style]
+    others = [name for name in anatomy.HAIR_STYLES if name != style]
     face = draw_face({}, Identity(hair_style=style))
     assert all(change(face, draw_face({}, Identity(hair_style=name))).mean() > 1 for name in others)
 
@@ -222,7 +218,7 @@ def test_intensity_outside_0_to_1_is_refused(intensity):
 
 def test_acted_expressions_vary_but_keep_a_unit_of_the_prototype():
     rng = np.random.default_rng(0)
-    acted = [drawn_faces.random_action_units("happy", rng) for _ in range(400)]
+    acted = [people.random_action_units("happy", rng) for _ in range(400)]
     happy = set(EXPRESSIONS["happy"])
     assert all(happy & set(units) for units in acted)
     assert any(happy - set(units) for units in acted), "no unit is ever missing"
@@ -235,7 +231,7 @@ def test_acted_expressions_vary_but_keep_a_unit_of_the_prototype():
 
 @pytest.mark.parametrize("total", [14, 15, 35, 42, 70, 139, 700, 2100])
 def test_class_counts_add_up_and_no_class_is_too_small(total):
-    counts = drawn_faces.class_counts(total)
+    counts = people.class_counts(total)
     assert list(counts) == FER_2013_FOLDERS
     assert sum(counts.values()) == total
     assert min(counts.values()) >= max(2, 0.05 * total)
@@ -243,24 +239,24 @@ def test_class_counts_add_up_and_no_class_is_too_small(total):
 
 
 def test_full_size_classes_are_mildly_unbalanced():
-    counts = drawn_faces.class_counts(2100)
+    counts = people.class_counts(2100)
     assert max(counts, key=counts.get) == "happy"
     assert all(counts["disgust"] < counts[name] for name in counts if name != "disgust")
 
 
 def test_too_small_split_is_refused_and_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="13 pictures is too small"):
-        drawn_faces.draw_data_set(tmp_path / "faces", train=70, test=13)
+        people.draw_data_set(tmp_path / "faces", train=70, test=13)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_small_data_set_has_the_fer_2013_layout(tmp_path):
     folder = tmp_path / "below" / "faces"
-    drawn_faces.draw_data_set(folder, train=70, test=35)
+    people.draw_data_set(folder, train=70, test=35)
     expected = [
         f"{split}/{name}/drawn_{number:05d}.png"
         for split, total in (("train", 70), ("test", 35))
-        for name, count in drawn_faces.class_counts(total).items()
+        for name, count in people.class_counts(total).items()
         for number in range(1, count + 1)
     ]
     assert files_below(folder) == sorted(expected)
@@ -270,9 +266,9 @@ def test_small_data_set_has_the_fer_2013_layout(tmp_path):
 
 
 def test_each_picture_can_be_drawn_again_alone(tmp_path):
-    drawn_faces.draw_data_set(tmp_path / "faces", train=14, test=14, seed=7)
+    people.draw_data_set(tmp_path / "faces", train=14, test=14, seed=7)
     for split, expression in (("train", "sad"), ("test", "fear")):
-        example = drawn_faces.plan_example(split, expression, 2, seed=7)
+        example = people.plan_example(split, expression, 2, seed=7)
         again = draw_face(example.action_units, example.identity, view=example.view)
         path = tmp_path / "faces" / split / expression / "drawn_00002.png"
         assert np.array_equal(np.asarray(Image.open(path)), again)
@@ -280,7 +276,7 @@ def test_each_picture_can_be_drawn_again_alone(tmp_path):
 
 def test_seed_decides_the_data_set(tmp_path):
     for name, seed in (("first", 1), ("again", 1), ("other", 2)):
-        drawn_faces.draw_data_set(tmp_path / name, train=14, test=14, seed=seed)
+        people.draw_data_set(tmp_path / name, train=14, test=14, seed=seed)
     first, again, other = (
         [(tmp_path / name / file).read_bytes() for file in files_below(tmp_path / "first")]
         for name in ("first", "again", "other")
@@ -289,9 +285,18 @@ def test_seed_decides_the_data_set(tmp_path):
     assert not set(first) & set(other)
 
 
+def test_the_pictures_stay_as_they_were(tmp_path):
+    folder = tmp_path / "faces"
+    people.draw_data_set(folder, train=70, test=35)
+    digest = hashlib.sha256()
+    for file in files_below(folder):
+        digest.update(file.encode() + np.asarray(Image.open(folder / file)).tobytes())
+    assert digest.hexdigest() == DRAWN
+
+
 def test_existing_folder_is_left_alone(tmp_path):
     (tmp_path / "faces").mkdir()
-    drawn_faces.draw_data_set(tmp_path / "faces", train=14, test=14)
+    people.draw_data_set(tmp_path / "faces", train=14, test=14)
     assert files_below(tmp_path) == []
 
 
@@ -305,11 +310,11 @@ def test_interrupted_run_leaves_no_data_set_and_the_next_run_starts_afresh(tmp_p
             yield item
 
     with pytest.raises(KeyboardInterrupt):
-        drawn_faces.draw_data_set(folder, train=140, test=14, progress=interrupt)
+        people.draw_data_set(folder, train=140, test=14, progress=interrupt)
     assert not folder.exists()
     assert list(tmp_path.iterdir()) == []
     # A smaller data set would show files that are left over from the larger one.
-    drawn_faces.draw_data_set(folder, train=14, test=14)
+    people.draw_data_set(folder, train=14, test=14)
     assert len(files_below(tmp_path)) == len(files_below(folder)) == 28
 
 
@@ -322,25 +327,25 @@ def test_progress_is_called_like_tqdm(tmp_path):
             steps.append(item)
             yield item
 
-    drawn_faces.draw_data_set(tmp_path / "faces", train=14, test=14, progress=record)
+    people.draw_data_set(tmp_path / "faces", train=14, test=14, progress=record)
     assert [set(options) for options in calls] == [{"total", "desc"}]
     assert calls[0]["total"] == len(steps) == 28
 
 
 def test_train_and_test_show_different_people():
-    people = {
+    drawn = {
         split: {
-            drawn_faces.plan_example(split, expression, number).identity
-            for expression, count in drawn_faces.class_counts(total).items()
+            people.plan_example(split, expression, number).identity
+            for expression, count in people.class_counts(total).items()
             for number in range(1, count + 1)
         }
         for split, total in (("train", 2100), ("test", 700))
     }
-    assert len(people["train"]) == 300
-    assert len(people["test"]) == 100
+    assert len(drawn["train"]) == 300
+    assert len(drawn["test"]) == 100
     # Faces compared by shape alone, so that not only a tone or an accessory differs.
     shapes = {
-        split: {dataclasses.astuple(person)[:6] for person in people[split]} for split in people
+        split: {dataclasses.astuple(person)[:6] for person in drawn[split]} for split in drawn
     }
     assert not shapes["train"] & shapes["test"]
 
@@ -349,7 +354,7 @@ def test_train_and_test_show_different_people():
 def full_data_set(tmp_path_factory):
     """Draw the data set that students get."""
     folder = tmp_path_factory.mktemp("full") / "faces"
-    drawn_faces.draw_data_set(folder)
+    people.draw_data_set(folder)
     return folder
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from emotions.data import dataset, origin
-from emotions.data.dataset import FaceData, ImageSet
-from emotions.data.drawn_faces import draw_data_set
+from emotions.data import origin
+from emotions.data.drawn import draw_data_set
+from emotions.data.faces import FaceData, ImageSet, load_faces
 from PIL import Image, ImageFilter, ImageOps
 
 
@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter, ImageOps
 def drawn(tmp_path_factory) -> FaceData:
     folder = tmp_path_factory.mktemp("origin")
     draw_data_set(folder / "faces", train=420, test=210)
-    data = dataset.load(folder / "faces/train", folder / "faces/test", folder / "cache")
+    data = load_faces(folder / "faces/train", folder / "faces/test", folder / "cache")
     return replace(data, name="faces")
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import run_recipes
 from emotions.course import opening as course_setup
-from emotions.data.dataset import DataError
+from emotions.files import DataError
 from emotions.measuring import classifier, ladder, photos, runs, scores
 from emotions.network import head as surgery
 from emotions.network import inside as looking_inside

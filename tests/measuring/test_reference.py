@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from emotions.data import copies
-from emotions.data.dataset import GENUINE_FER2013_FINGERPRINT
+from emotions.data.faces import GENUINE_FER2013_FINGERPRINT
 from emotions.measuring import classifier, scores
 from emotions.settings import ROOT
 

@@ -21,7 +21,7 @@ import pages
 import pytest
 from configure_jupyter import configure
 from deck_checks import chromium
-from emotions.data.drawn_faces import EXPRESSIONS
+from emotions.data.drawn import EXPRESSIONS
 from emotions.settings import ROOT
 from playwright.sync_api import ElementHandle, Locator, Page
 from test_notebooks import SMALL

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from deck_checks import check_deck, offline_browser
-from emotions.data.drawn_faces import EXPRESSIONS
+from emotions.data.drawn import EXPRESSIONS
 from emotions.settings import ROOT
 
 SMALL = {

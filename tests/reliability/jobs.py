@@ -65,7 +65,7 @@ def digest(file: Path) -> str:
 
 def prepare(home: Path) -> None:
     """Draw the faces that the jobs work on, as folders and as an archive."""
-    from emotions.data.drawn_faces import draw_data_set
+    from emotions.data.drawn import draw_data_set
 
     draw_data_set(home / "faces", train=TRAIN, test=TEST)
     with zipfile.ZipFile(home / "archive.zip", "w") as archive:
@@ -97,23 +97,23 @@ def open_course(home: Path, **changes: object):
 
 def unpack(home: Path) -> None:
     """Unpack archive.zip, as the first notebook does."""
-    from emotions.data import dataset
+    from emotions.data import sources
 
-    dataset.prepare_folders(home / "data")
+    sources.prepare_folders(home / "data")
 
 
 def draw(home: Path) -> None:
     """Draw the faces of the course's own sample, fewer of them."""
-    from emotions.data.drawn_faces import draw_data_set
+    from emotions.data.drawn import draw_data_set
 
     draw_data_set(home / "drawn", train=TRAIN, test=TEST)
 
 
 def read(home: Path) -> None:
     """Read all images into the cache."""
-    from emotions.data import dataset
+    from emotions.data.faces import load_faces
 
-    dataset.load(home / "faces/train", home / "faces/test", home / "cache")
+    load_faces(home / "faces/train", home / "faces/test", home / "cache")
 
 
 def features(home: Path) -> None:

@@ -40,7 +40,7 @@ RESULTS = ROOT / "output" / "reliability"
 # What takes long to import and starts no thread, so that forks need not.
 IMPORTS = (
     *("keras", "tensorflow", "sklearn.model_selection", "matplotlib.pyplot", "nbconvert", "cv2"),
-    *("imagehash", "h5py", "IPython.display", "scipy.stats", "emotions.data.drawn_faces"),
+    *("imagehash", "h5py", "IPython.display", "scipy.stats", "emotions.data.drawn"),
     *("emotions.data.copies", "emotions.settings"),
 )
 

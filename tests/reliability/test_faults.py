@@ -17,8 +17,9 @@ import bad_data
 import numpy as np
 import pytest
 from emotions import files
-from emotions.data import dataset
-from emotions.data.dataset import DataError
+from emotions.data import cache
+from emotions.data.faces import load_faces
+from emotions.files import DataError
 from emotions.network import backbone, features
 from emotions.settings import ROOT
 
@@ -109,12 +110,12 @@ def test_a_disk_that_is_really_full(tmp_path):
             for number in range(60):
                 bad_data.picture(number, 64).save(made / split / "calm" / f"more{number}.png")
         with pytest.raises(DataError, match="No space left on device.*free some space"):
-            dataset.load(made / "train", made / "test", disk / "cache")
+            load_faces(made / "train", made / "test", disk / "cache")
         with pytest.raises(DataError, match="No space left"):
             files.write_json(disk / "big.json", list(range(100_000)))
         assert [path.name for path in disk.rglob("*")] == ["cache"]
         subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
-        assert len(dataset.load(made / "train", made / "test", disk / "cache").train) == 64
+        assert len(load_faces(made / "train", made / "test", disk / "cache").train) == 64
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -159,10 +160,10 @@ def read_only(tmp_path):
 def test_a_read_only_folder_is_one_sentence(read_only, tmp_path):
     folders = read_only / "faces" / "train", read_only / "faces" / "test"
     with pytest.raises(DataError, match="cannot be written .*or allow writing there.$"):
-        dataset.load(*folders, read_only / "cache")
+        load_faces(*folders, read_only / "cache")
     with pytest.raises(DataError, match="a.json cannot be written"):
         files.write_json(read_only / "a.json", 1)
-    assert len(dataset.load(*folders, tmp_path / "cache").train) == 4
+    assert len(load_faces(*folders, tmp_path / "cache").train) == 4
 
 
 def test_no_home_folder_and_no_place_for_locks(home):
@@ -288,7 +289,7 @@ def test_features_of_other_images_or_another_number_format_are_not_used(tmp_path
 def test_a_cache_of_images_of_another_version_is_not_read(tmp_path, monkeypatch):
     made = bad_data.sound_faces(tmp_path / "faces")
     folders = made / "train", made / "test", tmp_path / "cache"
-    dataset.load(*folders)
-    monkeypatch.setattr(dataset, "CACHE_VERSION", dataset.CACHE_VERSION + 1)
-    dataset.load(*folders)
+    load_faces(*folders)
+    monkeypatch.setattr(cache, "CACHE_VERSION", cache.CACHE_VERSION + 1)
+    load_faces(*folders)
     assert len(list((tmp_path / "cache").iterdir())) == 2

@@ -13,9 +13,10 @@ from pathlib import Path
 import bad_data
 import numpy as np
 import pytest
-from emotions.data import dataset
+from emotions.data import pixels, sources
 from emotions.data.copies import read_leave_out
-from emotions.data.dataset import DataError
+from emotions.data.faces import load_faces
+from emotions.files import DataError
 from emotions.settings import Settings, SettingsError, read_settings
 from emotions.training import task as training
 from hypothesis import HealthCheck, given, settings
@@ -67,7 +68,7 @@ def check_zip(data: bytes) -> None:
         home.mkdir()
         (home / "archive.zip").write_bytes(data)
         try:
-            dataset.unpack_archive(home / "archive.zip", home / "faces")
+            sources.unpack_archive(home / "archive.zip", home / "faces")
             left = {"archive.zip", "faces"}
         except DataError as error:
             one_sentence(error)
@@ -118,7 +119,7 @@ def check_csv(data: bytes) -> None:
         file = Path(name) / "fer2013.csv"
         file.write_bytes(data)
         try:
-            dataset.convert_csv(file, Path(name) / "faces")
+            sources.convert_csv(file, Path(name) / "faces")
         except DataError as error:
             one_sentence(error)
             assert [path.name for path in Path(name).iterdir()] == ["fer2013.csv"]
@@ -160,7 +161,7 @@ def test_damaged_images(kind):
             file = Path(name) / f"a.{kind.lower()}"
             file.write_bytes(data)
             try:
-                image = dataset.read_image(file, 24, 1)
+                image = pixels.read_image(file, 24, 1)
                 assert image.shape == (24, 24, 1) and image.dtype == np.uint8
             except DataError as error:
                 one_sentence(error)
@@ -225,7 +226,7 @@ def test_any_environment(values):
 def test_damaged_caches_of_images(tmp_path):
     faces = bad_data.sound_faces(tmp_path / "faces")
     folders = faces / "train", faces / "test", tmp_path / "cache"
-    sound = dataset.load(*folders)
+    sound = load_faces(*folders)
     expected, mark = np.array(sound.train.images), sound.fingerprint
     (cache,) = (tmp_path / "cache").iterdir()
     contents = {path.name: path.read_bytes() for path in cache.iterdir()}
@@ -236,7 +237,7 @@ def test_damaged_caches_of_images(tmp_path):
         for other, content in contents.items():
             (cache / other).write_bytes(content)
         (cache / name).write_bytes(data.draw(damaged(contents[name])))
-        again = dataset.load(*folders)
+        again = load_faces(*folders)
         assert np.array_equal(again.train.images, expected) and again.fingerprint == mark
 
     check()
@@ -274,5 +275,5 @@ def test_a_bomb_of_an_image_is_not_decoded(tmp_path):
     file = tmp_path / "a.png"
     file.write_bytes(bad_data.png_of(20_000, 20_000))
     with pytest.raises(DataError, match="too many pixels"):
-        dataset.read_image(file, 48, 1)
+        pixels.read_image(file, 48, 1)
     assert Image.MAX_IMAGE_PIXELS < 20_000**2

@@ -17,7 +17,7 @@ import numpy as np
 import pages
 import pytest
 from emotions.data import origin
-from emotions.data.dataset import DataError
+from emotions.files import DataError
 from emotions.measuring import classifier
 from emotions.measuring.photos import read_photo
 from emotions.network.quiet_keras import keras

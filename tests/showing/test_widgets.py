@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from emotions.course import opening as course_setup
 from emotions.data import copies
-from emotions.data.dataset import FaceData, ImageSet
-from emotions.data.drawn_faces import EXPRESSIONS, draw_face
+from emotions.data.drawn import EXPRESSIONS, draw_face
+from emotions.data.faces import FaceData, ImageSet
 from emotions.measuring import photos
 from emotions.measuring.classifier import Classifier
 from emotions.network import inputs as preprocessing

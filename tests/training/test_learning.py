@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from emotions.course import opening as course_setup
 from emotions.data.copies import copy_groups
-from emotions.data.dataset import DataError
+from emotions.files import DataError
 from emotions.measuring import classifier as saved
 from emotions.measuring import scores
 from emotions.network import backbone, features

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
-from emotions.data.dataset import CSV_NAMES
+from emotions.data.sources import CSV_NAMES
 from emotions.network import backbone
 from emotions.settings import ROOT, Settings
 

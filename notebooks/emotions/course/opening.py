@@ -12,7 +12,8 @@ import pandas as pd
 from ipywidgets import Widget
 from matplotlib.figure import Figure
 
-from emotions.data import copies, dataset, origin
+from emotions.data import copies, origin, sources
+from emotions.data.faces import FaceData, load_faces
 from emotions.files import write_json
 from emotions.network import backbone, features
 from emotions.network import head as surgery
@@ -43,7 +44,7 @@ class Course:
     """
 
     settings: Settings
-    data: dataset.FaceData
+    data: FaceData
     folder: Path
     faces_folder: Path
     origin: str = ""
@@ -164,10 +165,10 @@ def find_folders(settings: Settings) -> tuple[Path, Path]:
     """
     if settings.train_data and settings.val_data:
         return settings.train_data, settings.val_data
-    return dataset.prepare_folders(settings.data, progress=Progress)
+    return sources.prepare_folders(settings.data, progress=Progress)
 
 
-def load_data(settings: Settings) -> dataset.FaceData:
+def load_data(settings: Settings) -> FaceData:
     """Return the images that the settings name, or those that lie in `data/`, or drawn faces.
 
     Raises
@@ -176,7 +177,7 @@ def load_data(settings: Settings) -> dataset.FaceData:
         With one sentence, if they cannot be used.
     """
     train, test = find_folders(settings)
-    return dataset.load(train, test, settings.data / "cache" / "images", progress=Progress)
+    return load_faces(train, test, settings.data / "cache" / "images", progress=Progress)
 
 
 def results_folder() -> Path:
@@ -220,7 +221,7 @@ def make_deterministic() -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def examine(settings: Settings, data: dataset.FaceData) -> origin.Findings:
+def examine(settings: Settings, data: FaceData) -> origin.Findings:
     """Print what loading changed, which data these are, and what should make you suspicious."""
     found = origin.examine(data, settings.data / "cache" / "origin")
     print(*data.notes, f"Origin: {found.origin}.", *found.warnings, sep="\n")

@@ -25,8 +25,9 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from emotions.data.dataset import DataError, FaceData, ImageSet, with_progress
-from emotions.files import one_line, replacing, row_by_row
+from emotions.data.faces import FaceData, ImageSet
+from emotions.files import DataError, one_line, replacing, row_by_row
+from emotions.loops import with_progress
 
 Progress = Callable[..., Iterable]
 

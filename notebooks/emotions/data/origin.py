@@ -2,7 +2,7 @@
 
 And whether train and test come from one source. Copies of FER-2013 in the wild have the right
 names and counts and wrong pixels: blurred, equalised, enlarged, split anew, with augmented copies
-mixed in. The fingerprint of `emotions.data.dataset` tells the genuine pixels from all others. A
+mixed in. The fingerprint of `emotions.data.faces` tells the genuine pixels from all others. A
 sketch of the genuine set says what became of an image: a checksum of its pixels, its split and
 class, and the signs of 63 low frequencies, which survive most changes and show nothing of a face.
 
@@ -28,7 +28,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
-from emotions.data.dataset import FaceData, ImageSet
+from emotions.data.faces import FaceData, ImageSet
 from emotions.data.statistics import compare, measure
 from emotions.files import replacing, write_json
 

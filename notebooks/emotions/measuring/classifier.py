@@ -9,8 +9,9 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from emotions.data.dataset import DataError, FaceData, read_image
-from emotions.files import replacing
+from emotions.data.faces import FaceData
+from emotions.data.pixels import read_image
+from emotions.files import DataError, replacing
 from emotions.network import backbone as backbones
 from emotions.network import head as surgery
 from emotions.network.quiet_keras import keras

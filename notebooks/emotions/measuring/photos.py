@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from emotions.data.dataset import FORMATS, DataError, grey_or_rgb, open_image
-from emotions.files import write_table
+from emotions.data.pixels import FORMATS, grey_or_rgb, open_image
+from emotions.files import DataError, write_table
 from emotions.measuring import scores
 from emotions.network.quiet_keras import keras
 

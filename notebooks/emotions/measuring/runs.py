@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotions.data.dataset import DataError, FaceData
-from emotions.files import replacing
+from emotions.data.faces import FaceData
+from emotions.files import DataError, replacing
 from emotions.measuring import scores
 from emotions.measuring.classifier import SHIPPED as FILE
 from emotions.measuring.classifier import load, read_details, validation_rows

@@ -22,7 +22,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emotions.data.copies import copy_groups
-from emotions.data.dataset import FaceData, ImageSet, fer2013_part
+from emotions.data.faces import FaceData, ImageSet, fer2013_part
 from emotions.files import give_pages_back
 from emotions.network.quiet_keras import keras
 

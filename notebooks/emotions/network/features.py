@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from emotions.data.dataset import ImageSet
+from emotions.data.faces import ImageSet
 from emotions.files import alone, give_pages_back, new_folder
 from emotions.network.backbone import Backbone
 from emotions.network.inputs import network_input

@@ -7,7 +7,7 @@ from cleanlab.rank import get_label_quality_scores
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
-from emotions.data.dataset import ImageSet
+from emotions.data.faces import ImageSet
 from emotions.network.quiet_keras import keras
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from emotions.data.dataset import DataError
-from emotions.files import read_json, write_json
+from emotions.files import DataError, read_json, write_json
 from emotions.settings import Settings
 
 COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]

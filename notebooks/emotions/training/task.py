@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from emotions.data.copies import copy_groups
-from emotions.data.dataset import FaceData, ImageSet
+from emotions.data.faces import FaceData, ImageSet
 from emotions.network import head as surgery
 from emotions.network.backbone import Backbone, digest, precision
 from emotions.network.features import FeatureSpec, channel_statistics, feature_layer, features

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emotions.data.dataset import DataError, ImageSet
+from emotions.data.faces import ImageSet
+from emotions.files import DataError
 from emotions.showing import plots
 from emotions.showing.widgets.explorer import Explorer, dropdown, saying, slider, with_footer
 

@@ -12,7 +12,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from emotions.data.dataset import DataError
+from emotions.files import DataError
 from emotions.showing import style
 
 WIDE = {"width": "24em"}  # no widget: one would be closed when a notebook runs again

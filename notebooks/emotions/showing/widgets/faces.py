@@ -6,7 +6,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from emotions.data.drawn_faces import ACTION_UNITS, EXPRESSIONS, draw_face
+from emotions.data.drawn import ACTION_UNITS, EXPRESSIONS, draw_face
 from emotions.showing.widgets.explorer import Explorer, dropdown
 
 

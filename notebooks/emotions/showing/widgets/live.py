@@ -12,7 +12,7 @@ import pandas as pd
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from emotions.data.dataset import DataError
+from emotions.files import DataError
 from emotions.network.movement import Movement
 from emotions.showing import quick
 from emotions.showing.widgets.explorer import (

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from emotions.data.dataset import ImageSet
+from emotions.data.faces import ImageSet
 from emotions.network.backbone import LAYERS, Backbone
 from emotions.network.responses import Mean, Responses
 from emotions.showing import quick

@@ -9,7 +9,7 @@ import anywidget
 import ipywidgets
 import pandas as pd
 
-from emotions.data.dataset import DataError
+from emotions.files import DataError
 from emotions.measuring import photos
 from emotions.measuring.classifier import Classifier
 from emotions.showing import network_plots

@@ -1,0 +1,195 @@
+"""The data set of drawn faces: who is drawn, with which expression, and how often."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from emotions.data.drawn.anatomy import ACTION_UNITS, EXPRESSIONS, Identity
+from emotions.data.drawn.canvas import View
+from emotions.data.drawn.painting import draw_face
+from emotions.files import alone, new_folder
+from emotions.loops import Progress, with_progress
+
+SPLITS = ("train", "test")
+PEOPLE = {"train": 300, "test": 100}
+MINIMUM_PER_CLASS = 2
+# Share of each expression beyond the 5 % that all of them get, in percent: as in FER-2013
+# happy is the most frequent and disgust the rarest, but less extremely so.
+EXTRA_PERCENT = {
+    "angry": 9,
+    "disgust": 0,
+    "fear": 9,
+    "happy": 18,
+    "neutral": 11,
+    "sad": 11,
+    "surprise": 7,
+}
+MISSING_UNIT_CHANCE = 0.18
+STRAY_UNIT_CHANCE = 0.06
+
+
+class Example(NamedTuple):
+    """Everything that makes one picture of the data set."""
+
+    action_units: dict[int, float]
+    identity: Identity
+    view: View
+
+
+def random_action_units(expression: str, rng: np.random.Generator) -> dict[int, float]:
+    """Act out an expression the way people do: more or less strongly, and not by the book.
+
+    Parameters
+    ----------
+    expression : str
+        A key of :data:`EXPRESSIONS`.
+    rng : np.random.Generator
+        The only source of chance.
+
+    Returns
+    -------
+    dict of int to float
+        Intensity of each active unit. One unit of the prototype is always there; any other
+        may be missing, and weak units that do not belong to it may turn up.
+    """
+    prototype = EXPRESSIONS[expression]
+    effort = rng.uniform(0.5, 1.0)
+    always = rng.choice(prototype) if prototype else None
+    intensities = {}
+    for unit in ACTION_UNITS:
+        if unit in prototype:
+            if unit == always or rng.random() >= MISSING_UNIT_CHANCE:
+                intensities[unit] = effort * rng.uniform(0.7, 1.0)
+        elif rng.random() < STRAY_UNIT_CHANCE:
+            intensities[unit] = rng.uniform(0.1, 0.5)
+    return intensities
+
+
+def plan_example(split: str, expression: str, number: int, seed: int = 2013) -> Example:
+    """Work out one picture of the data set from its name alone.
+
+    Parameters
+    ----------
+    split : str
+        ``"train"`` or ``"test"``.
+    expression : str
+        A key of :data:`EXPRESSIONS`.
+    number : int
+        Which picture of this expression, from 1.
+    seed : int
+        Seed of the whole data set.
+
+    Returns
+    -------
+    Example
+        What :func:`draw_face` needs. Train and test are different people.
+    """
+    split_number = SPLITS.index(split)
+    person = (number - 1) % PEOPLE[split]
+    # The last key tells streams of people (0) from streams of pictures (1 and up) apart.
+    person_stream = np.random.SeedSequence(seed, spawn_key=(split_number, person, 0))
+    place = 1 + list(EXPRESSIONS).index(expression)
+    picture_stream = np.random.SeedSequence(seed, spawn_key=(split_number, number, place))
+    rng = np.random.default_rng(picture_stream)
+    return Example(
+        random_action_units(expression, rng),
+        Identity.random(np.random.default_rng(person_stream)),
+        View.random(rng),
+    )
+
+
+def class_counts(total: int) -> dict[str, int]:
+    """Divide a number of pictures among the expressions.
+
+    Parameters
+    ----------
+    total : int
+        Number of pictures of one split.
+
+    Returns
+    -------
+    dict of str to int
+        At least 2 and at least 5 % for every expression; disgust gets no more than that.
+
+    Raises
+    ------
+    ValueError
+        If the total is too small for that.
+    """
+    least = max(MINIMUM_PER_CLASS, -(-total // 20))
+    rest = total - least * len(EXPRESSIONS)
+    if rest < 0:
+        raise ValueError(
+            f"A split of {total} pictures is too small: "
+            f"every one of the {len(EXPRESSIONS)} expressions needs at least {least}."
+        )
+    percent = np.array([EXTRA_PERCENT[name] for name in EXPRESSIONS])
+    borders = np.cumsum(percent) * rest // percent.sum()
+    extra = np.diff(borders, prepend=0).tolist()
+    return {name: least + more for name, more in zip(EXPRESSIONS, extra, strict=True)}
+
+
+def draw_data_set(
+    folder: Path,
+    *,
+    train: int = 2100,
+    test: int = 700,
+    seed: int = 2013,
+    progress: Progress | None = None,
+) -> None:
+    """Draw a data set with the folder layout of FER-2013, unless it is there already.
+
+    Pictures are drawn into a hidden folder next to the final one, which is renamed when all of
+    them are there: a folder with the final name is always complete.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets ``train/<expression>/drawn_00001.png`` and so on, and ``test/...`` likewise:
+        8-bit grey PNG, 48 x 48 pixels.
+    train, test : int
+        Number of pictures of each split.
+    seed : int
+        The same seed gives the same pictures.
+    progress : callable, optional
+        Called like ``tqdm(iterable, total=..., desc=...)``; what it returns is iterated.
+
+    Raises
+    ------
+    ValueError
+        If a split is too small to hold two pictures of every expression.
+    """
+    folder = Path(folder)
+    names = [
+        (split, expression, number)
+        for split, total in zip(SPLITS, (train, test), strict=True)
+        for expression, count in class_counts(total).items()
+        for number in range(1, count + 1)
+    ]
+    if folder.exists():
+        return
+    with alone(folder):
+        if folder.exists():  # another run drew it meanwhile
+            return
+        with new_folder(folder) as unfinished:
+            _draw_all(names, unfinished, seed, progress)
+
+
+def _draw_all(
+    names: list[tuple[str, str, int]],
+    folder: Path,
+    seed: int,
+    progress: Progress | None,
+) -> None:
+    """Draw the named pictures (split, expression, number) into a folder."""
+    steps = with_progress(names, progress, len(names), "Drawing faces")
+    for split, expression, number in steps:
+        action_units, identity, view = plan_example(split, expression, number, seed)
+        pixels = draw_face(action_units, identity, view=view)
+        target = folder / split / expression
+        target.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(target / f"drawn_{number:05d}.png")

@@ -1,0 +1,179 @@
+"""Load two folders of faces: one to train on, one to test on.
+
+Each folder holds one folder per class, and each of these holds images. The names of the classes,
+their number and the size of the images are free; FER-2013 is only the data set that the course was
+made with.
+
+Source
+------
+I. J. Goodfellow et al.: *Challenges in Representation Learning: A report on three machine
+learning contests*. ICML 2013 workshop, arXiv:1307.0414. That is where FER-2013 comes from.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from emotions.data.cache import cache_key, read_cache, write_cache
+from emotions.data.folders import check_same_classes, list_split
+from emotions.files import DataError, alone
+from emotions.loops import Progress
+
+# The archive with sha256 0464f031284ae02be3c9035d1eaa078bc43757e271c1a2ac950cb0ab810e3e11.
+GENUINE_FER2013_FINGERPRINT = "dd9df87fda80ddb166934225e92b60d920418a5e102b678c0d83439dccc4b014"
+RESERVED_TITLES = {"fer2013": "FER-2013", "sample": "drawn faces"}
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """The images of one split.
+
+    Attributes
+    ----------
+    images : np.ndarray
+        uint8 (n, side, side, channels), 1 channel (grey) or 3 (RGB). May be a read-only memory
+        map of a file.
+    labels : np.ndarray
+        int64 (n,), each an index into `classes`.
+    classes : tuple of str
+        Names of the class folders, sorted.
+    files : tuple of str
+        "angry/Training_123.jpg": seen from the split's folder, with "/" on every platform.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    files: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+@dataclass(frozen=True)
+class FaceData:
+    """Both splits and what is known about them.
+
+    Attributes
+    ----------
+    train, test : ImageSet
+        The two splits; they have the same classes, image size and channels.
+    name, title : str
+        For file names and for headings; see `name_and_title`.
+    fingerprint : str
+        sha256 of the content; see `emotions.data.cache.fingerprint_of`.
+    notes : tuple of str
+        One sentence for each thing that loading changed or skipped.
+    """
+
+    train: ImageSet
+    test: ImageSet
+    name: str
+    title: str
+    fingerprint: str
+    notes: tuple[str, ...]
+
+
+def load_faces(
+    train_folder: Path,
+    test_folder: Path,
+    cache_folder: Path,
+    *,
+    progress: Progress | None = None,
+) -> FaceData:
+    """Load two folders of images; the second time from the cache.
+
+    All images become squares of one size: the shorter side of the most common size in the
+    training folder, at most 224 pixels. Others are cropped around the middle and resized. Images
+    are turned as their EXIF orientation says, 16-bit values are scaled to 8 bits, and transparent
+    pixels are put on white. There is one channel if all images are grey, else three.
+
+    Parameters
+    ----------
+    train_folder, test_folder : Path
+        Each holds one folder of PNG, JPEG or BMP images per class.
+    cache_folder : Path
+        Gets a folder with the decoded images. It is made again when a name, a size or a
+        modification time of the images changes, or when its checksums do not fit.
+    progress : callable, optional
+        Called like ``tqdm(iterable, total=..., desc=...)``; what it returns is iterated.
+
+    Returns
+    -------
+    FaceData
+
+    Raises
+    ------
+    DataError
+        If a folder, a class or an image cannot be used, or the cache cannot be written.
+    """
+    train, test = list_split(Path(train_folder)), list_split(Path(test_folder))
+    if train.folder.samefile(test.folder):
+        raise DataError(
+            f"The images of {train.folder} are to train and to test on; name two folders, or the "
+            "result means nothing."
+        )
+    check_same_classes(train, test)
+    folder = Path(cache_folder) / cache_key(train, test)
+    cached = read_cache(folder, train, test)
+    if cached is None:
+        with alone(folder):  # another run may be making it, or have made it by now
+            cached = read_cache(folder, train, test)
+            if cached is None:
+                shutil.rmtree(folder, ignore_errors=True)
+                write_cache(folder, train, test, progress)
+                cached = read_cache(folder, train, test)
+    if cached is None:
+        raise DataError(f"The cache {folder} is damaged; close other notebooks and delete it.")
+    name, title = name_and_title(train.folder, (*train.files, *test.files), cached.fingerprint)
+    train_set = ImageSet(cached.train, train.labels, train.classes, train.files)
+    test_set = ImageSet(cached.test, test.labels, test.classes, test.files)
+    return FaceData(train_set, test_set, name, title, cached.fingerprint, cached.notes)
+
+
+def name_and_title(train_folder: Path, files: Sequence[str], fingerprint: str) -> tuple[str, str]:
+    """Return a name for file names and a title for headings.
+
+    Only the genuine pixels of FER-2013 are called "fer2013" and "FER-2013". A data set is the
+    "sample" of "drawn faces" if every image of it is named ``drawn_*.png``. Any other data set is
+    called after the folder around the training folder; if that has one of the names above, the
+    name gets "_other" and the title " (other)".
+    """
+    if fingerprint == GENUINE_FER2013_FINGERPRINT:
+        return "fer2013", RESERVED_TITLES["fer2013"]
+    if all(re.fullmatch(r".*/drawn_[^/]*\.png", file) for file in files):
+        return "sample", RESERVED_TITLES["sample"]
+    title = Path(train_folder).resolve().parent.name or "data set"
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "data_set"
+    reserved = {"fer2013", "sample", "drawnfaces"}
+    if name.replace("_", "") in reserved:
+        return f"{name}_other", f"{title} (other)"
+    return name, title
+
+
+def fer2013_part(files: Iterable[str]) -> np.ndarray:
+    """Return for each file of FER-2013's test split which half of the contest's test it is from.
+
+    Parameters
+    ----------
+    files : iterable of str
+        As in `ImageSet.files`.
+
+    Returns
+    -------
+    np.ndarray
+        str (n,): "public" for ``PublicTest_*``, "private" for ``PrivateTest_*``, else "".
+    """
+    parts = {"PublicTest": "public", "PrivateTest": "private"}
+    names = [PurePosixPath(file).name for file in files]
+    return np.array(
+        [parts.get(name.split("_")[0], "") if "_" in name else "" for name in names], dtype="<U7"
+    )
