@@ -82,11 +82,29 @@ class Settings(BaseSettings):
     )
     image_size: Form[int] = Field(
         48,
-        ge=48,
+        ge=32,
         le=224,
-        multiple_of=16,
+        multiple_of=4,
         description="side of the network's input, in pixels",
-        examples=[48, 96, 224],
+        examples=[44, 48, 96, 224],
+    )
+    crop: Form[int] = Field(
+        0,
+        ge=0,
+        le=224,
+        description="side in pixels of the middle square that is cut from each image; 0 takes the "
+        "whole",
+    )
+    width: Form[float] = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the filters of each convolution that are kept, those with the "
+        "largest weights",
+    )
+    normalisation: Form[Literal["none", "batch"]] = Field(
+        "none",
+        description="none, or a batch normalisation behind each convolution of the backbone",
     )
     head_epochs: int = Field(
         0, ge=0, le=1000, description="epochs in which the head learns alone before the blocks do"
@@ -130,7 +148,9 @@ class Settings(BaseSettings):
     mixup: float = Field(
         0.0, ge=0, le=10, description="alpha of mixup: how far two images are blended; 0 does not"
     )
-    units: Form[int] = Field(256, ge=1, le=8192, description="units of the head's hidden layer")
+    units: Form[int] = Field(
+        256, ge=0, le=8192, description="units of the head's hidden layer; 0: no hidden layer"
+    )
     dropout: Form[float] = Field(
         0.0, ge=0, lt=1, description="share of hidden units left out per step"
     )

@@ -15,6 +15,7 @@ from emotions.files import DataError, replacing
 from emotions.network import backbone as backbones
 from emotions.network import head as surgery
 from emotions.network.quiet_keras import keras
+from emotions.network.slim import operate
 from emotions.settings import ROOT, Settings, names
 from emotions.training import task as training
 
@@ -170,8 +171,10 @@ def build(details: dict, statistics: tuple[np.ndarray, np.ndarray], precision: s
     Of a setting that is younger than the file, the default is what the file was made with.
     """
     form = Settings.model_construct(**{k: details[k] for k in names("form") if k in details})
+    side = form.image_size
     with backbones.precision(precision):
-        empty = backbones.build("random", form.image_size, Path(), 0)
+        empty = backbones.build("random", side, Path(), 0)
+        empty = operate(empty, form, np.zeros((1, side, side, 3), np.float32))
     pooling = training.pooling_model(form, empty, precision)
     head = surgery.head(
         pooling.output.shape[1:],

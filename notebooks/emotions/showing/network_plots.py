@@ -59,11 +59,12 @@ def _boxes(
     _, side, _, channels = backbone.input_shape
     boxes = [("image", side, channels, False)]
     names = [x.name for x in backbone.layers]
+    kernels = {x.name for x in backbone.layers if isinstance(x, keras.layers.Conv2D)}
     for block in range(1, int(layer[4]) + 1):  # conv5_3 and pool5 both lie in block 5
         ends = min(f"pool{block}", layer, key=names.index)
         shape = backbone.get_layer(ends).output.shape
         read = names[: names.index(ends) + 1]
-        convolutions = [name for name in read if name.startswith(f"conv{block}_")]
+        convolutions = [n for n in read if n in kernels and n.startswith(f"conv{block}_")]
         learns = any(backbone.get_layer(name).trainable for name in convolutions)
         pooled = " + pool" if ends.startswith("pool") else ""
         name = f"block {block}\n{len(convolutions)} conv{pooled}"
