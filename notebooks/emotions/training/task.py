@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from emotions.settings import Settings
 from emotions.training.augmentation import AUGMENTATIONS
 from emotions.training.batches import Changes, SideBySide
 from emotions.training.fit import train
-from emotions.training.optimizer import block_rates, compile_classifier
+from emotions.training.optimizer import block_rates, compiling
 
 # The settings that a training's result is written down with.
 PARAMETERS = {
@@ -57,6 +58,8 @@ class Task:
         Image (n, height, width, channels), 0 to 255 -> probabilities; shares `model`'s layers.
     change
         How training batches are changed at random.
+    rates
+        Path of a weight -> the share of the learning rate that it learns with; 1 if not named.
     weights, precision
         Digest of the backbone's weights at the start, and its dtype policy.
     """
@@ -72,8 +75,14 @@ class Task:
     model: keras.Model
     whole: keras.Model
     change: Changes
+    rates: dict[str, float]
     weights: str
     precision: str
+
+    def compiling(self) -> dict[str, Any]:
+        """Return what `model` is compiled with."""
+        steps_per_epoch = -(-len(self.training) // self.settings.batch_size)
+        return compiling(self.model, self.settings, steps_per_epoch, self.rates)
 
 
 def split_rows(
@@ -188,13 +197,7 @@ def prepare(
         head.set_weights(task.model.get_weights())
     whole, model = _operate(settings, data, backbone, pooling, head, policy)
     surgery.freeze(backbone.model, settings.trainable)
-    compile_classifier(
-        model,
-        settings,
-        steps_per_epoch=-(-len(training) // settings.batch_size),
-        rates=block_rates(backbone.model, settings.backbone_rate),
-    )
-    return Task(
+    task = Task(
         settings,
         data.train.classes,
         inputs.train,
@@ -206,9 +209,12 @@ def prepare(
         model,
         whole,
         inputs.change,
+        block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
         digest(backbone.model),
         policy,
     )
+    model.compile(**task.compiling())
+    return task
 
 
 def starts_from_images(settings: Settings) -> bool:
