@@ -79,7 +79,25 @@ class Settings(BaseSettings):
         "average", description="how a feature map becomes a vector"
     )
     image_size: int = Field(
-        48, ge=48, le=224, multiple_of=16, description="side of the network's input, in pixels"
+        48, ge=32, le=224, multiple_of=4, description="side of the network's input, in pixels"
+    )
+    crop: int = Field(
+        0,
+        ge=0,
+        le=224,
+        description="side in pixels of the middle square that is cut from each image; 0 takes the "
+        "whole",
+    )
+    width: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the filters of each convolution that are kept, those with the "
+        "largest weights",
+    )
+    normalisation: Literal["none", "batch"] = Field(
+        "none",
+        description="none, or a batch normalisation behind each convolution of the backbone",
     )
     head_epochs: int = Field(
         0, ge=0, le=1000, description="epochs in which the head learns alone before the blocks do"
@@ -127,7 +145,9 @@ class Settings(BaseSettings):
     mixup: float = Field(
         0.0, ge=0, le=10, description="alpha of mixup: how far two images are blended; 0 does not"
     )
-    units: int = Field(256, ge=1, le=8192, description="units of the head's hidden layer")
+    units: int = Field(
+        256, ge=0, le=8192, description="units of the head's hidden layer; 0: no hidden layer"
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="share of hidden units left out per step")
     weights: str = Field(
         "auto",

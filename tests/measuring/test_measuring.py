@@ -12,6 +12,7 @@ from emotions.measuring import compact, inference, ladder, photos, results
 from emotions.measuring import scores as measuring
 from emotions.network import head as surgery
 from emotions.network import inside as looking_inside
+from emotions.network import slim
 from emotions.network.backbone import build
 from emotions.network.quiet_keras import keras
 from emotions.recipes import RECIPES
@@ -126,7 +127,7 @@ def test_rescaled_channels_have_mean_0_and_spread_1():
     backbone = build("random", 48, None, 0)
     faces = np.random.default_rng(0).normal(0, 60, (16, 48, 48, 3)).astype(np.float32)
     before = backbone.digest
-    scaled = surgery.rescale(backbone, faces)
+    scaled = slim.rescale(backbone, faces)
     assert scaled.digest != before
     layer = scaled.model.get_layer("conv2_1")
     maps = keras.Model(scaled.model.input, scaled.model.get_layer("pool1").output)(faces)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from emotions.data import copies, dataset, origin
 from emotions.files import write_json
 from emotions.network import backbone
-from emotions.network import head as classifier
+from emotions.network.slim import operate
 from emotions.settings import Settings, read_settings
 from emotions.showing import plots as figures
 from emotions.showing.progress import Progress
@@ -168,19 +168,20 @@ def open_backbone(course: Course) -> tuple[backbone.Backbone, str]:
     policy = backbone.choose_precision(settings.precision)
     print(sentence)
     print(f"Precision: {policy}.")
-    with backbone.precision("float32" if settings.rescale else policy):
+    changed = settings.width < 1 or settings.rescale or settings.normalisation != "none"
+    with backbone.precision("float32" if changed else policy):
         made = backbone.build(weights, settings.image_size, folder, settings.random_seed)
-    return (rescaled(course, made, policy) if settings.rescale else made), policy
+    return (operated(course, made, policy) if changed else made), policy
 
 
-def rescaled(course: Course, made: backbone.Backbone, policy: str) -> backbone.Backbone:
-    """Return the backbone rescaled on 512 training faces, in the precision `policy`."""
+def operated(course: Course, made: backbone.Backbone, policy: str) -> backbone.Backbone:
+    """Return the backbone changed as the settings say, by 512 training faces, for a precision."""
     settings = course.settings
     random = np.random.default_rng(settings.random_seed)
     rows = random.permutation(training.split_rows(course.data, settings)[0])[:512]
     faces = training.prepared_images(settings, course.data, np.sort(rows))
-    scaled = classifier.rescale(made, faces)
+    changed = operate(made, settings, faces)
     if policy == "float32":
-        return scaled
+        return changed
     with backbone.precision(policy):
-        return backbone.copy(scaled, settings.image_size)
+        return backbone.copy(changed, settings.image_size)

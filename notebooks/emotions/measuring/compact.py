@@ -12,15 +12,17 @@ from emotions.files import replacing
 from emotions.network import backbone as backbones
 from emotions.network import head as surgery
 from emotions.network.quiet_keras import keras
+from emotions.network.slim import operate
 from emotions.settings import Settings
 from emotions.training import task as training
 
 # What the network's form depends on; all else in the file only describes it.
 FORM = ("layer", "pooling", "image_size", "units", "dropout")
+LATER = ("normalisation", "width", "crop")  # their defaults hold for files that lack them
 
 
 def save(file: Path, model: keras.Model, details: dict) -> None:
-    """Save a classifier's weights as float16 in the safetensors format.
+    """Save a classifier's kernels as float16, its vectors as float32, in the safetensors format.
 
     Parameters
     ----------
@@ -33,7 +35,10 @@ def save(file: Path, model: keras.Model, details: dict) -> None:
         divided by 255); the rest describes the classifier. JSON values.
     """
     weights = {
-        variable.path: np.asarray(keras.ops.convert_to_numpy(variable), np.float16)
+        # a vector's 32 bits cost little, and a moving variance can be too large for 16
+        variable.path: np.asarray(
+            keras.ops.convert_to_numpy(variable), np.float16 if variable.ndim > 1 else np.float32
+        )
         for variable in _weights(model)
     }
     scale = model.get_layer("head").get_layer("scale")
@@ -101,9 +106,12 @@ def load(file: Path, policy: str = "float32") -> tuple[keras.Model, dict]:
 
 def build(details: dict, statistics: tuple[np.ndarray, np.ndarray], policy: str) -> keras.Model:
     """Return a classifier of the form that `details` describe, with weights that mean nothing."""
-    form = Settings.model_construct(**{name: details[name] for name in FORM})
+    later = {name: details[name] for name in LATER if name in details}
+    form = Settings.model_construct(**{name: details[name] for name in FORM}, **later)
+    side = form.image_size
     with backbones.precision(policy):
-        empty = backbones.build("random", form.image_size, Path(), 0)
+        empty = backbones.build("random", side, Path(), 0)
+        empty = operate(empty, form, np.zeros((1, side, side, 3), np.float32))
     pooling = training.pooling_model(form, empty, policy)
     head = surgery.head(
         pooling.output.shape[1:],

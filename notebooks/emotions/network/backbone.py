@@ -6,21 +6,25 @@ import platform
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import h5py
 import numpy as np
 
 from emotions.files import alone, one_line, scratch
+from emotions.network.normalisation import BatchNormalization
 from emotions.network.quiet_keras import keras
 from emotions.network.vggface_bridge import import_keras_vggface
 
 WEIGHTS_FILE = "rcmalli_vggface_tf_notop_vgg16.h5"
 LONGEST_SILENCE = 30.0  # seconds without a byte before a download counts as broken
 SMALLEST_SIZE = 14_714_688 * 4  # bytes of the float32 parameters alone
+SMALLEST_INPUT = 48  # pixels; keras-vggface builds for no smaller ones, though the layers can
+MOMENTUM = 0.9  # of moving averages: Keras' 0.99 lags behind for a whole short epoch
 LAYERS = ("pool1", "pool2", "pool3", "pool4", "pool5")
 TITLES = {
     "vggface": "VGG-Face",
@@ -73,22 +77,66 @@ def build(weights: str, image_size: int, folder: Path, random_seed: int) -> Back
     """
     keras.utils.set_random_seed(random_seed)
     models = import_keras_vggface()
-    model = models.VGG16(include_top=False, weights=None, input_shape=(image_size, image_size, 3))
+    side = max(image_size, SMALLEST_INPUT)
+    model = models.VGG16(include_top=False, weights=None, input_shape=(side, side, 3))
     if weights == "hed":
         load_hed(model)
     elif weights != "random":
         file = vggface_file(folder) if weights == "vggface" else Path(weights)
         check_weights_file(file, model)
         model.load_weights(str(file), by_name=True)
-    return Backbone(model, TITLES.get(weights, f"file {Path(weights).name}"), digest(model))
+    made = Backbone(model, TITLES.get(weights, f"file {Path(weights).name}"), digest(model))
+    return made if image_size == side else copy(made, image_size)
 
 
 def copy(other: Backbone, image_size: int) -> Backbone:
     """Return a backbone with the same weights for another input size or dtype policy."""
-    models = import_keras_vggface()
-    model = models.VGG16(include_top=False, weights=None, input_shape=(image_size, image_size, 3))
+    model = rebuilt(other.model, image_size=image_size)
     model.set_weights(other.model.get_weights())
     return Backbone(model, other.weights, other.digest)
+
+
+def rebuilt(
+    model: keras.Model,
+    *,
+    image_size: int = 0,
+    filters: Mapping[str, int] = MappingProxyType({}),
+    normalised: bool = False,
+) -> keras.Model:
+    """Return a backbone's layers once more, with fresh weights, under today's dtype policy.
+
+    Parameters
+    ----------
+    model
+        A plain chain of layers.
+    image_size
+        Side of the input in pixels; 0 keeps it.
+    filters
+        Layer -> its number of filters, where that changes.
+    normalised
+        Whether each convolution loses bias and ReLU, which follow as layers of their own behind a
+        batch normalisation: `conv1_1`, `conv1_1_norm`, `conv1_1_relu`.
+    """
+    side = image_size or model.input_shape[1]
+    inputs = x = keras.Input((side, side, 3))
+    for layer in model.layers[1:]:
+        changes = {"dtype": keras.config.dtype_policy()}
+        if layer.name in filters:
+            changes["filters"] = filters[layer.name]
+        stitched = normalised and isinstance(layer, keras.layers.Conv2D)
+        if stitched:
+            changes |= {"use_bias": False, "activation": "linear"}
+        x = type(layer).from_config(layer.get_config() | changes)(x)
+        if stitched:
+            x = BatchNormalization(momentum=MOMENTUM, name=f"{layer.name}_norm")(x)
+            x = keras.layers.ReLU(name=f"{layer.name}_relu")(x)
+    return keras.Model(inputs, x, name=model.name)
+
+
+def activated(model: keras.Model, name: str) -> str:
+    """Return the layer that gives a layer's maps behind its ReLU; mostly `name` itself."""
+    behind = f"{name}_relu"
+    return behind if any(layer.name == behind for layer in model.layers) else name
 
 
 def digest(model: keras.Model) -> str:

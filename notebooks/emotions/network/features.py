@@ -14,7 +14,7 @@ import numpy as np
 
 from emotions.data.dataset import ImageSet
 from emotions.files import alone, give_pages_back, new_folder
-from emotions.network.backbone import Backbone
+from emotions.network.backbone import Backbone, activated
 from emotions.network.inputs import network_input
 from emotions.network.quiet_keras import keras
 from emotions.settings import FEATURE_LAYERS
@@ -41,6 +41,8 @@ class FeatureSpec:
         Subtracted from B, G, R; None for the seed code's division by 255.
     precision
         Keras dtype policy of the backbone.
+    crop
+        Side in pixels of the middle square that is cut from each image; 0 takes the whole.
     """
 
     layer: str
@@ -48,6 +50,7 @@ class FeatureSpec:
     image_size: int
     mean: tuple[float, float, float] | None
     precision: str
+    crop: int = 0
 
 
 def feature_layer(maps: keras.KerasTensor, spec: FeatureSpec) -> keras.KerasTensor:
@@ -77,10 +80,12 @@ def extractor(
     specs
         Features that differ in layer and pooling alone.
     """
-    preparation = network_input(image_shape, specs[0].image_size, specs[0].mean)
+    first = specs[0]
+    preparation = network_input(image_shape, first.image_size, first.mean, first.crop)
     deepest = max((spec.layer for spec in specs), key=FEATURE_LAYERS.index)
-    layers = {spec.layer: backbone.model.get_layer(spec.layer).output for spec in specs}
-    cut = keras.Model(backbone.model.input, list(layers.values()), name=f"to_{deepest}")
+    model = backbone.model
+    layers = {s.layer: model.get_layer(activated(model, s.layer)).output for s in specs}
+    cut = keras.Model(model.input, list(layers.values()), name=f"to_{deepest}")
     maps = dict(zip(layers, cut(preparation.output), strict=True))
     return keras.Model(preparation.input, [feature_layer(maps[s.layer], s) for s in specs])
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from emotions.network.backbone import Backbone, digest
+from emotions.network.backbone import Backbone, activated
 from emotions.network.inputs import network_input
 from emotions.network.quiet_keras import keras
 from emotions.settings import Settings
@@ -31,6 +31,8 @@ def head(
 ) -> keras.Model:
     """Return the new head: scale, fc-256, fc-7 with softmax (for 256 units and 7 classes).
 
+    With 0 units there is no hidden layer.
+
     Parameters
     ----------
     feature_shape
@@ -56,12 +58,13 @@ def head(
     x = keras.layers.Normalization(mean=mean, variance=variance, name="scale")(x)
     if len(feature_shape) > 1:
         x = keras.layers.Flatten(name="flatten")(x)
-    x = keras.layers.Dense(
-        units,
-        activation="relu",
-        kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
-        name=f"fc-{units}",
-    )(x)
+    if units:
+        x = keras.layers.Dense(
+            units,
+            activation="relu",
+            kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
+            name=f"fc-{units}",
+        )(x)
     if dropout:
         x = keras.layers.Dropout(dropout, seed=next(seeds), name="dropout")(x)
     x = keras.layers.Dense(
@@ -87,49 +90,15 @@ def apply_layers(
     """
     names = [layer.name for layer in backbone.layers[1:]]
     first = 0 if after is None else names.index(after) + 1
-    last = max(names.index(name) for name in wanted)
+    ends = [name if name == after else activated(backbone, name) for name in wanted]
+    last = max(names.index(name) for name in ends)
     maps = {after: x}
     for name in names[first : last + 1]:
         layer = backbone.get_layer(name)
         # Keras notes here, and reads nowhere, what takes a layer's output: every head ever sewn on
         layer._outbound_nodes.clear()
         maps[name] = x = layer(x)
-    return [maps[name] for name in wanted]
-
-
-def rescale(backbone: Backbone, faces: np.ndarray) -> Backbone:
-    """Scale the convolutions so that each channel has mean 0 and spread 1 before its ReLU.
-
-    That is what batch normalisation would do in its first step, folded into the weights: channels
-    that no face ever excites wake up, and one learning rate fits all layers (Salimans and Kingma
-    2016, "Weight normalization", section 3, arXiv:1602.07868).
-
-    Parameters
-    ----------
-    backbone
-        Changed in place.
-    faces
-        float (n, size, size, 3), prepared network input; some hundred training faces.
-
-    Returns
-    -------
-    Backbone
-        The same model with its new digest.
-    """
-    x = keras.ops.convert_to_tensor(faces)
-    for layer in backbone.model.layers[1:]:
-        if layer.name.startswith("conv"):
-            kernel, bias = layer.get_weights()
-            before = keras.ops.conv(x, kernel, padding="same") + bias
-            mean, variance = keras.ops.moments(before, axes=(0, 1, 2))
-            # a channel that never changes stays finite
-            spread = keras.ops.sqrt(variance) + 1e-3 * keras.ops.std(before)
-            x = keras.ops.relu((before - mean) / spread)
-            mean, spread = (keras.ops.convert_to_numpy(values) for values in (mean, spread))
-            layer.set_weights([kernel / spread, (bias - mean) / spread])
-        else:
-            x = layer(x)
-    return Backbone(backbone.model, backbone.weights, digest(backbone.model))
+    return [maps[name] for name in ends]
 
 
 def freeze(backbone: keras.Model, trainable: str) -> None:
@@ -162,13 +131,13 @@ def classifier(
     backbone, new_head
         The trained parts; their layers are shared, not copied.
     settings
-        For layers and input size.
+        For layers, input size and crop.
     mean
         Subtracted from B, G, R.
     pool
         Model from the layers' maps to the head's features.
     """
-    preparation = network_input(image_shape, settings.image_size, mean)
+    preparation = network_input(image_shape, settings.image_size, mean, settings.crop)
     maps = apply_layers(backbone.model, preparation.output, None, settings.layers)
     probabilities = new_head(pool(maps))
     return keras.Model(preparation.input, probabilities, name="emotions_classifier")

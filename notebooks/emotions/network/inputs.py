@@ -49,6 +49,7 @@ def network_input(
     image_shape: tuple[int, int, int],
     image_size: int,
     mean: tuple[float, float, float] | None,
+    crop: int = 0,
 ) -> keras.Model:
     """Return a model that turns images as loaded into what VGG-Face expects.
 
@@ -62,6 +63,8 @@ def network_input(
         Side of the network's input in pixels.
     mean
         Subtracted from B, G, R. None divides by 255 instead, as the seed's code did.
+    crop
+        Side in pixels of the middle square that is cut from each image first; 0 takes the whole.
 
     Returns
     -------
@@ -69,7 +72,9 @@ def network_input(
         (n, height, width, channels) -> float32 (n, image_size, image_size, 3).
     """
     images = x = keras.Input(image_shape, name="images")
-    if image_shape[:2] != (image_size, image_size):
+    if crop:
+        x = keras.layers.CenterCrop(crop, crop, dtype="float32", name="crop")(x)
+    if x.shape[1:3] != (image_size, image_size):
         x = keras.layers.Resizing(image_size, image_size, dtype="float32", name="resize")(x)
     if image_shape[-1] == 1:
         x = keras.layers.Concatenate(dtype="float32", name="grey_to_bgr")([x, x, x])

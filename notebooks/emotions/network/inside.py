@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from emotions.data.dataset import ImageSet
+from emotions.network.backbone import activated
 from emotions.network.quiet_keras import keras
 
 
@@ -62,7 +63,7 @@ def _cut(model: keras.Model, layer: str) -> tuple[keras.Model, keras.Model]:
     """
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
-    maps = copy.get_layer(layer).output
+    maps = copy.get_layer(activated(copy, layer)).output
     return keras.Model(copy.input, maps), keras.Model([copy.input, maps], copy.output)
 
 

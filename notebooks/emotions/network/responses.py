@@ -44,7 +44,10 @@ class Responses:
         found = {}
         for name, layer in self.layers.items():
             x = layer(x)
-            found[name] = np.asarray(keras.ops.convert_to_numpy(x)[0], np.float32)
+            # of a normalised convolution what counts is what its ReLU lets through
+            found[name.removesuffix("_relu")] = np.asarray(
+                keras.ops.convert_to_numpy(x)[0], np.float32
+            )
         return found
 
     def _channel_means(self, row: int, size: int, mean: Mean) -> dict[str, np.ndarray]:

@@ -368,7 +368,8 @@ def _boxes(
     boxes = [("image", side, channels, False)]
     for block in range(1, int(layer[-1]) + 1):
         output = backbone.get_layer(f"pool{block}").output
-        convolutions = [x for x in backbone.layers if x.name.startswith(f"conv{block}_")]
+        named = [x for x in backbone.layers if x.name.startswith(f"conv{block}_")]
+        convolutions = [x for x in named if isinstance(x, keras.layers.Conv2D)]
         learns = any(x.trainable for x in convolutions)
         name = f"block {block}\n{len(convolutions)} conv + pool"
         boxes.append((name, output.shape[1], output.shape[-1], learns))

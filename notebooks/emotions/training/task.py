@@ -31,6 +31,7 @@ PARAMETERS = {
     *("warmup", "backbone_rate", "momentum", "weight_decay", "label_smoothing", "class_weights"),
     *("augmentation", "mixup"),
     "moving_average",
+    *("normalisation", "width", "crop"),
 }
 ABOUT = "course.json"  # member of a saved classifier
 STATISTICS_IMAGES = 2048  # images that scale the head's input if nothing is cached
@@ -121,7 +122,8 @@ def feature_spec(settings: Settings, data: FaceData, policy: str, **changes: str
     """Return the features of the settings' deepest layer, some of it changed."""
     values = {"layer": settings.layers[-1], "pooling": settings.pooling} | changes
     mean = channel_mean(settings.mean, data.train.images)
-    return FeatureSpec(image_size=settings.image_size, mean=mean, precision=policy, **values)
+    size, crop = settings.image_size, settings.crop
+    return FeatureSpec(image_size=size, mean=mean, precision=policy, crop=crop, **values)
 
 
 def compute_features(
@@ -348,7 +350,7 @@ def prepared_images(settings: Settings, data: FaceData, rows: np.ndarray) -> np.
     """Return some training images as the network's input, float32 (n, size, size, 3)."""
     mean = channel_mean(settings.mean, data.train.images)
     images = data.train.images[rows]
-    model = network_input(images.shape[1:], settings.image_size, mean)
+    model = network_input(images.shape[1:], settings.image_size, mean, settings.crop)
     return model.predict(images, verbose=0)
 
 
