@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from emotions.course import opening
-from emotions.measuring import compact
+from emotions.measuring import classifier as saved
 from emotions.network import head as surgery
 from emotions.network.backbone import activated, build, copy, precision
 from emotions.network.inputs import network_input

@@ -70,7 +70,6 @@ def train(
     checkpoint_every
         Seconds between checkpoints.
     """
-    keras.utils.set_random_seed(task.settings.random_seed)
     keeper = Keeper(task, on_epoch, stop, checkpoint_every)
     with contextlib.suppress(KeyboardInterrupt):
         task.model.fit(**arguments(task, keeper))

@@ -1,5 +1,6 @@
 """How weights are updated: Keras' optimizers, schedules and losses, as the settings want them."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from emotions.settings import Settings
 
 OPTIMIZERS = {"SGD": keras.optimizers.SGD, "Adam": keras.optimizers.Adam}
 NO_DECAY = ["bias", "gamma", "beta"]  # weight decay is for kernels
+OPERATIONS_PER_CALL = 5e9  # a quarter of a second on two cores
 
 
 def learning_rate(
@@ -32,7 +34,7 @@ def learning_rate(
 
 
 def optimizer(
-    settings: Settings, steps_per_epoch: int, rates: Mapping[str, float] | None = None
+    settings: Settings, steps_per_epoch: int, rates: Mapping[str, float]
 ) -> keras.optimizers.Optimizer:
     """Return Keras' SGD or Adam as the settings want it.
 
@@ -96,26 +98,35 @@ def block_rates(backbone: keras.Model, share: float, deepest: str) -> dict[str, 
     }
 
 
-def compile_classifier(
-    model: keras.Model,
-    settings: Settings,
-    *,
-    steps_per_epoch: int = 1,
-    rates: Mapping[str, float] | None = None,
-) -> keras.Model:
-    """Compile a classifier and return it.
+def compiling(
+    model: keras.Model, settings: Settings, steps_per_epoch: int, rates: Mapping[str, float]
+) -> dict[str, Any]:
+    """Return what a classifier is compiled with: optimizer, loss, metrics, and how it is run.
 
     Labels are integers, or one-hot rows if they are smoothed or mixed (`settings.label_smoothing`,
-    `settings.mixup`). XLA is off: compiling takes longer than a small head trains.
+    `settings.mixup`).
     """
     loss: Any = "sparse_categorical_crossentropy"
     if settings.label_smoothing or settings.mixup:
         loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
-    on_tensorflow = keras.backend.backend() == "tensorflow"
-    model.compile(
-        optimizer=optimizer(settings, steps_per_epoch, rates),
-        loss=loss,
-        metrics=["accuracy"],
-        jit_compile=False if on_tensorflow else "auto",
-    )
-    return model
+    return {
+        "optimizer": optimizer(settings, steps_per_epoch, rates),
+        "loss": loss,
+        "metrics": ["accuracy"],
+        **execution(model, settings.batch_size, steps_per_epoch),
+    }
+
+
+def execution(model: keras.Model, batch_size: int, steps_per_epoch: int) -> dict[str, Any]:
+    """Return how many steps TensorFlow takes in one call, and that XLA does not compile them.
+
+    Coming back to Python takes 1 to 4 ms, which is as long as the step of a small head. A call
+    stays below about a quarter of a second, so that it can be stopped. XLA would have to compile
+    for longer than it saves.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return {}
+    positions = math.prod(model.input_shape[1:-1])
+    operations = 6 * model.count_params() * positions * batch_size
+    steps = int(OPERATIONS_PER_CALL / operations)
+    return {"jit_compile": False, "steps_per_execution": min(max(1, steps), steps_per_epoch)}

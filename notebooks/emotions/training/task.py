@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from emotions.settings import Settings
 from emotions.training.augmentation import AUGMENTATIONS
 from emotions.training.batches import Changes, SideBySide
 from emotions.training.fit import train
-from emotions.training.optimizer import block_rates, compile_classifier
+from emotions.training.optimizer import block_rates, compiling
 
 STATISTICS_IMAGES = 2048  # images that scale the head's input if nothing is cached
 
@@ -44,6 +45,8 @@ class Task:
         Image (n, height, width, channels), 0 to 255 -> probabilities; shares `model`'s layers.
     change
         How training batches are changed at random.
+    rates
+        Path of a weight -> the share of the learning rate that it learns with; 1 if not named.
     weights, precision
         Digest of the backbone's weights at the start, and its dtype policy.
     """
@@ -59,8 +62,14 @@ class Task:
     model: keras.Model
     whole: keras.Model
     change: Changes
+    rates: dict[str, float]
     weights: str
     precision: str
+
+    def compiling(self) -> dict[str, Any]:
+        """Return what `model` is compiled with."""
+        steps_per_epoch = -(-len(self.training) // self.settings.batch_size)
+        return compiling(self.model, self.settings, steps_per_epoch, self.rates)
 
 
 def split_rows(
@@ -176,13 +185,7 @@ def prepare(
         head.set_weights(task.model.get_weights())
     whole, model = _operate(settings, data, backbone, pooling, head, policy)
     surgery.freeze(backbone.model, settings.trainable)
-    compile_classifier(
-        model,
-        settings,
-        steps_per_epoch=-(-len(training) // settings.batch_size),
-        rates=block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
-    )
-    return Task(
+    task = Task(
         settings,
         data.train.classes,
         inputs.train,
@@ -194,9 +197,12 @@ def prepare(
         model,
         whole,
         inputs.change,
+        block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
         digest(backbone.model),
         policy,
     )
+    model.compile(**task.compiling())
+    return task
 
 
 def starts_from_images(settings: Settings) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -73,27 +73,35 @@ class LiveTraining(Shown):
         self.button.on_click(self._ask_to_stop)
         self.message = ipywidgets.HTML("The first epoch has begun.")
         self.widget.children = (self.button, self.message, self.picture)
-        self._history = pd.DataFrame()
+        self._history, self._shown = pd.DataFrame(), None
         self.show(sentence("The first epoch has begun: the curves come when it is over."))
 
     async def train(self) -> training.Run:
-        """Train to the end, or until someone stops it; show what happens meanwhile.
+        """Train to the end, or until someone stops it; show what happens meanwhile."""
+        run = await self.watch(training.train, self.task, on_epoch=self.note, stop=self.stop)
+        return self.finish(run)
+
+    async def watch(self, train: Callable, *arguments: Any, **options: Any) -> Any:
+        """Call what trains in a thread and show what happens meanwhile; return what it returns.
 
         Both the button and the ■ of the toolbar stop it: what was learnt is kept.
+
+        Parameters
+        ----------
+        train
+            Calls `note` after each epoch and looks at `stop`, such as `fit` with a `Keeper`.
+        arguments, options
+            What it is called with.
         """
-        shown = display(self, display_id=True)
+        self._shown = display(self, display_id=True)
         with ThreadPoolExecutor(1, "training") as thread:
-            future = thread.submit(training.train, self.task, on_epoch=self._note, stop=self.stop)
+            future = thread.submit(train, *arguments, **options)
             try:
                 await self._watch(future)
             finally:
                 self.stop.set()  # also if a figure cannot be drawn: no thread stays behind
                 self.button.disabled = True
-        run = future.result()
-        self._finish(run)
-        if shown is not None:  # None where no notebook runs
-            shown.update(self)  # the picture for pages without a kernel is the last one
-        return run
+        return future.result()
 
     async def _watch(self, future: Future) -> None:
         drawn, seen = 0.0, 0
@@ -110,7 +118,7 @@ class LiveTraining(Shown):
                 self._draw(history)
                 drawn = time.monotonic()
 
-    def _note(self, history: pd.DataFrame) -> None:
+    def note(self, history: pd.DataFrame) -> None:
         """Keep the history; called in the training's thread, where nothing may be drawn."""
         self._history = history
 
@@ -123,7 +131,14 @@ class LiveTraining(Shown):
         title = f"{self.title}\n{progress(history, self.task.settings.epochs)}"
         self.show(quick.training(history, self.movement.table(), title, best_epoch))
 
-    def _finish(self, run: training.Run) -> None:
+    def finish(self, run: training.Run) -> training.Run:
+        """Show what came out, and return it."""
+        self._show_result(run)
+        if self._shown is not None:  # None where no notebook runs
+            self._shown.update(self)  # the picture for pages without a kernel is the last one
+        return run
+
+    def _show_result(self, run: training.Run) -> None:
         self.button.description = "Stopped" if run.stopped else "Trained"
         if len(run.history) == 0:
             self.show(sentence("No epoch was trained: nothing has moved."))
