@@ -14,6 +14,7 @@ from emotions.network.quiet_keras import keras
 from emotions.network.responses import Responses
 from emotions.network.slim import normalise, rescale, slim
 from emotions.training import task as training
+from emotions.training.optimizer import block_rates
 
 
 def some_faces(side=44, count=16):
@@ -117,7 +118,7 @@ def test_freezing_a_block_freezes_its_normalisation(trainable, learning):
     for one, other in zip(frozen.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, other)
     assert found.shape == wanted.shape
-    assert surgery.block_rates(model, 0.5)["conv4_1_norm/gamma"] == 0.25
+    assert block_rates(model, 0.5, "pool5")["conv4_1_norm/gamma"] == 0.25
 
 
 def test_cropping_cuts_the_middle():
@@ -236,14 +237,8 @@ def test_the_whole_recipe_trains_saves_and_loads(tiny_course, tmp_path):
     training.train(task)
     for one, other in zip(norm.get_weights(), before, strict=True):
         assert (one != other).any()  # scale, offset and both averages have learnt
-    details = {
-        **course.settings.model_dump(include=training.PARAMETERS),
-        "classes": list(task.classes),
-        "image_shape": list(course.data.train.images.shape[1:]),
-        "mean_bgr": [93.5940, 104.7624, 129.1863],
-    }
-    compact.save(tmp_path / "c.safetensors", task.whole, details)
-    model, _ = compact.load(tmp_path / "c.safetensors")
+    saved.save(tmp_path / "c.safetensors", task, {}, np.float16)
+    model = saved.load(tmp_path / "c.safetensors").model
     images = course.data.test.images[:8].astype(np.float32)
     np.testing.assert_allclose(model(images), task.whole(images), atol=0.01)
     heat = activation_maps(task.whole, "conv5_3", images[:2])
