@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from emotions.files import DataError, draft_of, read_json, replacing, write_json
+from emotions.files import DataError, alone, read_json, replacing, write_json
 from emotions.settings import ROOT, Settings, SettingsError, as_environment, read_settings
 from nbconvert import HTMLExporter
 from traitlets.config.loader import PyFileConfigLoader
@@ -94,8 +94,8 @@ def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
 def run_notebooks(notebooks: Sequence[Path], course: Course) -> list[Path]:
     """Run notebooks one after the other; write their pages, durations and the report.
 
-    The run has a view of the results of its own, so that two runs at once do not mix theirs; what
-    a notebook has written comes into `course.folder` when it has ended.
+    A second run for the same folder waits until this one has ended, so that they do not mix their
+    results.
 
     Returns
     -------
@@ -107,20 +107,21 @@ def run_notebooks(notebooks: Sequence[Path], course: Course) -> list[Path]:
     NotebookError
         At the first notebook that stops with an error.
     """
-    with draft_of(course.folder) as draft:
-        durations = draft.folder / "durations.json"
+    with alone(course.folder):
+        began = time.time()
+        durations = course.folder / "durations.json"
         if len(notebooks) > 1:  # a whole run: the sum is to be of this one alone
             durations.unlink(missing_ok=True)
         for notebook in notebooks:
             print(f"{notebook.stem} … ", end="", flush=True)
             started = time.monotonic()
-            executed = execute(notebook, course.settings.changed(output=draft.root))
-            write_pages(executed, notebook, draft.folder)
+            executed = execute(notebook, course.settings)
+            write_pages(executed, notebook, course.folder)
             seconds = time.monotonic() - started
             print(f"{seconds:.0f} s", flush=True)
             note_duration(durations, notebook.stem, seconds)
-            draft.publish()
-        return draft.publish(again=True)
+        files = sorted(path for path in course.folder.rglob("*") if path.is_file())
+        return [path for path in files if path.stat().st_mtime >= began]
 
 
 def execute(notebook: Path, settings: Settings) -> nbformat.NotebookNode:
@@ -173,8 +174,8 @@ def write_pages(executed: nbformat.NotebookNode, notebook: Path, folder: Path) -
     write_page(shown, folder / "notebooks" / name, notebook.parent, with_code=True)
     if notebook.stem == REPORT:
         # what you hand in stands alone: the pages that its navigation names do not travel with it
-        alone = [cell for cell in shown.cells if "navigation" not in cell.metadata.get("tags", [])]
-        shown = nbformat.from_dict({**executed, "cells": alone})
+        kept = [cell for cell in shown.cells if "navigation" not in cell.metadata.get("tags", [])]
+        shown = nbformat.from_dict({**executed, "cells": kept})
         write_page(shown, folder / "report.html", notebook.parent, with_code=False)
 
 

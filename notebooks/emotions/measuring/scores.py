@@ -1,6 +1,6 @@
 """How sure a number is: views, intervals, parts of the test set, calibration."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
 from emotions.data.copies import copy_groups
 from emotions.data.faces import FaceData, fer2013_part
+from emotions.loops import Progress, with_progress
 from emotions.measuring import evaluation
 from emotions.network.quiet_keras import keras
 
@@ -62,7 +63,7 @@ def predict(
     views: int = 1,
     *,
     batch: int = 256,
-    progress: Callable[..., Iterable] | None = None,
+    progress: Progress | None = None,
 ) -> np.ndarray:
     """Return the probabilities of images, averaged over views of them.
 
@@ -84,9 +85,10 @@ def predict(
     np.ndarray
         float64 (n, classes).
     """
-    versions: Iterable[np.ndarray] = views_of(images, views)
-    if progress:
-        versions = progress(versions, desc=f"{len(images):,} images", unit="view")
+    versions = views_of(images, views)
+    versions = with_progress(
+        versions, progress, len(versions), f"{len(images):,} images", unit="view"
+    )
     outputs = [evaluation.probabilities(model, version, batch) for version in versions]
     return np.mean(outputs, axis=0, dtype=np.float64)
 

@@ -229,9 +229,9 @@ def prepare(
         random_seed=settings.random_seed,
     )
     if settings.head_epochs and settings.trainable != "head":
-        alone = head_alone(settings)
+        first = head_alone(settings)
         task = prepare(
-            alone, data, backbone, policy, left_out=left_out, progress=progress, group=group
+            first, data, backbone, policy, left_out=left_out, progress=progress, group=group
         )
         train(task)
         head.set_weights(task.model.get_weights())
