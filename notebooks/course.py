@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from emotions.files import DataError, draft_of, read_json, write_json
+from emotions.files import DataError, alone, read_json, write_json
 from emotions.settings import PREFIX, ROOT, Settings, SettingsError, read_settings
 from pages import CONFIGURATION, REPORT, title, write_pages
 
@@ -92,8 +92,8 @@ def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
 def run_notebooks(notebooks: Sequence[Path], course: Prepared) -> list[Path]:
     """Run notebooks one after the other; write their pages, durations and the report.
 
-    The run has a view of the results of its own, so that two runs at once do not mix theirs; what
-    a notebook has written comes into `course.folder` when it has ended.
+    A second run for the same folder waits until this one has ended, so that they do not mix their
+    results.
 
     Returns
     -------
@@ -105,20 +105,21 @@ def run_notebooks(notebooks: Sequence[Path], course: Prepared) -> list[Path]:
     NotebookError
         At the first notebook that stops with an error.
     """
-    with draft_of(course.folder) as draft:
-        durations = draft.folder / "durations.json"
+    with alone(course.folder):
+        began = time.time()
+        durations = course.folder / "durations.json"
         if len(notebooks) > 1:  # a whole run: the sum is to be of this one alone
             durations.unlink(missing_ok=True)
         for notebook in notebooks:
             print(f"{notebook.stem} … ", end="", flush=True)
             started = time.monotonic()
-            executed = execute(notebook, course.settings.changed(output=draft.root))
-            write_pages(executed, notebook, draft.folder)
+            executed = execute(notebook, course.settings)
+            write_pages(executed, notebook, course.folder)
             seconds = time.monotonic() - started
             print(f"{seconds:.0f} s", flush=True)
             note_duration(durations, notebook.stem, seconds)
-            draft.publish()
-        return draft.publish(again=True)
+        files = sorted(path for path in course.folder.rglob("*") if path.is_file())
+        return [path for path in files if path.stat().st_mtime >= began]
 
 
 def execute(notebook: Path, settings: Settings) -> nbformat.NotebookNode:

@@ -26,8 +26,8 @@ def write_pages(executed: nbformat.NotebookNode, notebook: Path, folder: Path) -
     write_page(shown, folder / "notebooks" / name, notebook.parent, with_code=True)
     if notebook.stem == REPORT:
         # what you hand in stands alone: the pages that its navigation names do not travel with it
-        alone = [cell for cell in shown.cells if "navigation" not in cell.metadata.get("tags", [])]
-        shown = nbformat.from_dict({**executed, "cells": alone})
+        kept = [cell for cell in shown.cells if "navigation" not in cell.metadata.get("tags", [])]
+        shown = nbformat.from_dict({**executed, "cells": kept})
         write_page(shown, folder / "report.html", notebook.parent, with_code=False)
 
 

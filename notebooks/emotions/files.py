@@ -11,14 +11,14 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import locket
 import numpy as np
 import pandas as pd
 import psutil
+from filelock import FileLock, Timeout
 
 SECONDS_BEFORE_SAYING_SO = 1.0
 
@@ -158,28 +158,20 @@ def alone(target: Path) -> Iterator[None]:
     The system itself ends the lock of a process that dies. Where no lock can be had, or from
     another machine, two processes may make the same thing, and the first to finish it counts.
     """
-    try:
-        lock = _acquired(target)
-    except OSError:
-        lock = None
-    try:
+    with ExitStack() as held:
+        with suppress(OSError):
+            held.enter_context(_acquired(target))
         yield
-    finally:
-        if lock is not None:
-            lock.release()
 
 
-def _acquired(target: Path) -> Any:
+def _acquired(target: Path) -> AbstractContextManager:
     """Return the lock for `target`, and say so if another run has to end its work first."""
-    file = str(_lock_file(target))
-    lock = locket.lock_file(file, timeout=SECONDS_BEFORE_SAYING_SO)
+    lock = FileLock(_lock_file(target))
     try:
-        lock.acquire()
-    except locket.LockError:
+        return lock.acquire(timeout=SECONDS_BEFORE_SAYING_SO)
+    except Timeout:
         print(f"Another run is making {target.name}; this one waits for it.", flush=True)
-        lock = locket.lock_file(file)
-        lock.acquire()
-    return lock
+        return lock.acquire()
 
 
 def _lock_file(target: Path) -> Path:
@@ -197,88 +189,6 @@ def _lock_file(target: Path) -> Path:
         raise PermissionError(errno.EPERM, "the folder of the locks is somebody else's")
     name = hashlib.sha256(str(target.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
     return folder / f"{name[:32]}.lock"
-
-
-# --------------------------------------------------------------------------------------
-# A run's own view of its results
-# --------------------------------------------------------------------------------------
-
-
-class Draft:
-    """A copy of a folder of results that one run has for itself until it publishes.
-
-    Whatever other runs write to the real folder meanwhile, this one sees its own files only.
-
-    Attributes
-    ----------
-    folder
-        The copy, below `root`.
-    root
-        Hidden; goes away at the end.
-    """
-
-    def __init__(self, home: Path, root: Path) -> None:
-        self.home, self.root, self.folder = home, root, root / home.name
-        with alone(home):
-            if home.is_dir():
-                shutil.copytree(home, self.folder, copy_function=_link_or_copy, symlinks=True)
-        self._first = self._latest = self._now()
-
-    def publish(self, *, again: bool = False) -> list[Path]:
-        """Put what the run has written since the last time into the real folder, all at once.
-
-        Parameters
-        ----------
-        again
-            Also what was put there before: at the end of a run, so that of two runs at once the
-            folder keeps all files of one of them.
-
-        Returns
-        -------
-        list of Path
-            The real files.
-
-        Raises
-        ------
-        DataError
-            If a file cannot be written.
-        """
-        now = self._now()
-        before = self._first if again else self._latest
-        changed = sorted(name for name, stamp in now.items() if before.get(name) != stamp)
-        with alone(self.home):
-            for name in changed:
-                with replacing(self.home / name) as temporary:
-                    temporary.unlink()
-                    _link_or_copy(self.folder / name, temporary)
-        self._latest = now
-        return [self.home / name for name in changed]
-
-    def _now(self) -> dict[Path, tuple[int, int, int]]:
-        """Return what tells a file that was written again from one that was not."""
-        found = {}
-        for path in self.folder.rglob("*"):
-            if path.is_file() and ".unfinished-" not in path.name:
-                about = path.stat()
-                stamp = (about.st_ino, about.st_mtime_ns, about.st_size)
-                found[path.relative_to(self.folder)] = stamp
-        return found
-
-
-@contextmanager
-def draft_of(home: Path) -> Iterator[Draft]:
-    """Yield a run's own copy of a folder of results; see `Draft`."""
-    with scratch(home) as root:
-        root.mkdir()
-        yield Draft(home, root)
-
-
-def _link_or_copy(source: str | Path, target: str | Path) -> None:
-    """Give a file a second name, or copy it; files of results are replaced, never changed."""
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or a file system without links
-        shutil.copy2(source, target)
 
 
 # --------------------------------------------------------------------------------------
@@ -361,9 +271,14 @@ def read_rows(array: Any, rows: Any) -> np.ndarray:
         Memory map of a whole file as `numpy.load` makes it, or anything that can be indexed.
     rows
         Row numbers, int of any shape; for other indices the array is asked itself.
+
+    Raises
+    ------
+    IndexError
+        If a row is not there.
     """
     file = _file_of(array) if isinstance(rows, np.ndarray) and rows.dtype.kind in "iu" else None
-    if file is None:
+    if file is None or ((rows < -len(array)) | (rows >= len(array))).any():  # NumPy raises its own
         return array[rows]
     found = np.empty((rows.size, *array.shape[1:]), array.dtype)
     with open(file, "rb", buffering=0) as opened:

@@ -65,6 +65,14 @@ def test_rows_of_a_file_are_what_indexing_gives(tmp_path):
     np.testing.assert_array_equal(files.read_rows(array, np.array([99, 0])), array[[99, 0]])
 
 
+@pytest.mark.parametrize("row", [100, -101])
+def test_a_row_out_of_range_is_an_error_and_not_another_row(tmp_path, row):
+    np.save(tmp_path / "a.npy", np.zeros((100, 5), "f4"))
+    array = np.load(tmp_path / "a.npy", mmap_mode="r")
+    with pytest.raises(IndexError, match=str(row)):
+        files.read_rows(array, np.array([0, row]))
+
+
 def test_pages_come_back_when_they_are_needed(tmp_path):
     np.save(tmp_path / "a.npy", np.arange(100_000))
     array = np.load(tmp_path / "a.npy", mmap_mode="r")

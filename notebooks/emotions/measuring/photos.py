@@ -1,7 +1,7 @@
 """Any photo: find the faces, crop them as FER-2013 does, say seven probabilities for each."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from emotions.data.pixels import FORMATS, grey_or_rgb, open_image
 from emotions.files import DataError, write_table
+from emotions.loops import Progress, with_progress
 from emotions.measuring import scores
 from emotions.network.quiet_keras import keras
 
@@ -171,7 +172,7 @@ def folder_table(
     model: keras.Model,
     classes: Iterable[str],
     output: Path | None = None,
-    progress: Callable[..., Iterable] | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return the emotions of all faces in all photos of a folder, and write them as CSV.
 
@@ -204,7 +205,7 @@ def folder_table(
     if not files:
         raise DataError(f"There is no image in {folder}: put photos there ({', '.join(SUFFIXES)}).")
     rows = []
-    for file in progress(files, desc="Photos", unit="photo") if progress else files:
+    for file in with_progress(files, progress, len(files), "Photos", unit="photo"):
         rows += _rows_of(file, model, names)
     columns = ["file", "face", "left", "top", "width", "height", "emotion", *names, "note"]
     table = pd.DataFrame(rows, columns=columns).set_index("file")

@@ -1,6 +1,6 @@
 """How good a classifier is, and how sure that is: mistakes, views, intervals, calibration."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from emotions.data.copies import copy_groups
 from emotions.data.faces import FaceData, ImageSet, fer2013_part
 from emotions.files import give_pages_back
+from emotions.loops import Progress, with_progress
 from emotions.network.quiet_keras import keras
 
 VIEWS = (1, 2, 10)
@@ -216,7 +217,7 @@ def predict(
     views: int = 1,
     *,
     batch: int = 256,
-    progress: Callable[..., Iterable] | None = None,
+    progress: Progress | None = None,
 ) -> np.ndarray:
     """Return the probabilities of images, averaged over views of them.
 
@@ -238,9 +239,10 @@ def predict(
     np.ndarray
         float64 (n, classes).
     """
-    versions: Iterable[np.ndarray] = views_of(images, views)
-    if progress:
-        versions = progress(versions, desc=f"{len(images):,} images", unit="view")
+    versions = views_of(images, views)
+    versions = with_progress(
+        versions, progress, len(versions), f"{len(images):,} images", unit="view"
+    )
     outputs = [probabilities(model, version, batch) for version in versions]
     return np.mean(outputs, axis=0, dtype=np.float64)
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 
 from emotions.data.faces import ImageSet
 from emotions.files import alone, give_pages_back, new_folder
+from emotions.loops import Progress, with_progress
 from emotions.network.backbone import Backbone, activated
 from emotions.network.inputs import network_input
 from emotions.network.quiet_keras import keras
@@ -96,7 +97,7 @@ def features(
     backbone: Backbone,
     specs: Sequence[FeatureSpec],
     folder: Path,
-    progress: Callable[..., Iterable] | None = None,
+    progress: Progress | None = None,
 ) -> list[np.ndarray]:
     """Return features of all images, from the cache or computed now in one pass.
 
@@ -157,17 +158,17 @@ def _compute(
     images: np.ndarray,
     specs: Sequence[FeatureSpec],
     homes: Sequence[Path],
-    progress: Callable[..., Iterable] | None,
+    progress: Progress | None,
 ) -> None:
-    starts: Iterable[int] = range(0, len(images), BATCH)
-    if progress:
-        starts = progress(starts, desc=f"Features of {len(images):,} images", unit="batch")
+    starts = range(0, len(images), BATCH)
+    description = f"Features of {len(images):,} images"
+    steps = with_progress(starts, progress, len(starts), description, unit="batch")
     with ExitStack() as stack:
         for home in homes:
             shutil.rmtree(home, ignore_errors=True)  # what is there is not whole
         temporary = [stack.enter_context(new_folder(home)) for home in homes]
         outputs = [stack.enter_context(open(t / "features.npy", "wb")) for t in temporary]
-        for start in starts:
+        for start in steps:
             batch = _forward(model, images[start : start + BATCH])
             give_pages_back(images)
             for output, values, spec in zip(outputs, batch, specs, strict=True):

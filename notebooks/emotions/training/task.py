@@ -178,8 +178,8 @@ def prepare(
         random_seed=settings.random_seed,
     )
     if settings.head_epochs and settings.trainable != "head":
-        alone = head_alone(settings)
-        task = prepare(alone, data, backbone, policy, left_out=left_out, progress=progress)
+        first = head_alone(settings)
+        task = prepare(first, data, backbone, policy, left_out=left_out, progress=progress)
         if train(task).stopped:
             raise KeyboardInterrupt("The head has not learnt to its end; run this again to go on.")
         head.set_weights(task.model.get_weights())
