@@ -1,6 +1,7 @@
 """The committed results of FER-2013: genuine, complete, quoted rightly, and without a face."""
 
 import base64
+import itertools
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ from emotions.data import copies
 from emotions.data.faces import GENUINE_FER2013_FINGERPRINT
 from emotions.measuring import classifier, scores
 from emotions.settings import ROOT
+from emotions.showing.report import SEED_REPORT
 
 REFERENCE = ROOT / "output" / "fer2013"
 # Figures of all images together, of maps or of the network; never of single faces.
@@ -78,16 +80,33 @@ def test_the_reports_tables_are_the_jsons():
     )
 
 
-def test_the_readme_quotes_the_results():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def table(first: str) -> list[list[str]]:
+    """Return the rows of the README's table whose first heading this is, without bold letters."""
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").replace("**", "").splitlines()
+    start = next(row for row, line in enumerate(lines) if line.startswith(f"| {first} |"))
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines[start + 2 :])
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def test_the_readme_quotes_the_results_row_by_row():
     training, grid = results("training"), results("grid_search")
-    quoted = [
-        *training["baselines"].values(), training["accuracy_test"], grid["accuracy_test"],
-        grid["best_layer_test"],
-    ]  # fmt: skip
-    for share in quoted:
-        assert f"{share:.1%}" in text, f"README.md lacks {share:.1%}"
-    assert training["weights"].split(" (")[0] in text
+    baselines, own = training["baselines"], training["weights"].split(" (")[0]
+    seeds = pd.read_csv(SEED_REPORT, index_col=0).loc["accuracy", "f1-score"]
+    wanted = [
+        ("always the largest class", "none", baselines["always the largest class"]),
+        ("logistic regression", "none", baselines["logistic regression on pixels"]),
+        ("the seed's recipe", own, training["accuracy_test"]),
+        (f"best of {grid['fits'] // grid['folds']} combinations", own, grid["accuracy_test"]),
+        (f"head on `{grid['best_layer']}`, flattened", own, grid["best_layer_test"]),
+        ("the seed project's own report", "VGG-Face", seeds),
+    ]
+    found = table("classifier")
+    for (name, weights, share), (shown, *others) in zip(wanted, found, strict=True):
+        assert shown.startswith(name)
+        assert others == [weights, f"{share:.1%}"], name
+    assert f"kept: epoch {training['best_epoch']})" in found[2][0]
+    for name, value in grid["best_parameters"].items():
+        assert f"{name.replace('_', ' ')} {value}" in found[3][0]
 
 
 def test_the_shipped_classifier_is_small_described_and_measured():
@@ -106,13 +125,22 @@ def test_the_shipped_classifier_is_small_described_and_measured():
     assert details["weights"] in card and f"{rows[0]['accuracy_test']:.1%}" in card
 
 
-def test_the_readme_quotes_the_recipes():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for row in results("results"):
-        if row["views"] == 2:
-            assert (
-                f"{row['accuracy_test']:.1%}" in text and f"{row['accuracy_private']:.1%}" in text
-            )
+def recipe_row(row: dict) -> list[str]:
+    """Return what the README says of a row of `results.json`."""
+    several = f"ensemble of {row['ensemble']}"
+    shares = [f"{row[name]:.1%}" for name in ("accuracy_validation", "accuracy_private")]
+    low, high = row["interval_95"]
+    shares += [f"{row['accuracy_test']:.1%} ({low:.1%} to {high:.1%})"]
+    shares += [f"{row['accuracy_test_without_copies']:.1%}", f"{row['minutes']:.0f}"]
+    name = row["recipe"] if row["ensemble"] == 1 else several
+    numbers = [str(row["random_seed"]), str(row["views"])]
+    return [name, row["weights"].split(" (")[0], *numbers, *shares]
+
+
+def test_the_readme_quotes_the_recipes_row_by_row():
+    """Every row that averages views, and no other."""
+    measured = [recipe_row(row) for row in results("results") if row["views"] > 1]
+    assert table("recipe") == measured
 
 
 @pytest.mark.fer2013

@@ -38,26 +38,28 @@ READY = """name => {
     return notebook?.context?.path === `${name}.ipynb`
         && notebook.context.sessionContext.session?.kernel?.status === 'idle';
 }"""
-DONE = """name => {
+DONE = """words => {
     const notebook = window.jupyterapp.shell.currentWidget;
     const cells = notebook.content.widgets.filter(
         cell => cell.model.type === 'code' && cell.model.sharedModel.getSource().trim()
-        && (name === null || cell.model.id === name));
+        && (words === null || cell.model.sharedModel.getSource().includes(words)));
     const failed = notebook.content.widgets.some(cell => cell.model.type === 'code'
         && cell.model.outputs.toJSON().some(output => output.output_type === 'error'));
     const kernel = notebook.context.sessionContext.session?.kernel;
     return kernel?.status === 'idle' && (failed || cells.every(cell => cell.model.executionCount));
 }"""
-FIND = """async name => {
+FIND = """async words => {
     const notebook = window.jupyterapp.shell.currentWidget.content;
-    const index = notebook.widgets.findIndex(cell => cell.model.id === name);
+    const index = notebook.widgets.findIndex(cell => cell.model.type === 'code'
+        && cell.model.sharedModel.getSource().includes(words));
+    if (index < 0) throw new Error(`no cell says ${words}`);
     notebook.activeCellIndex = index;
     await notebook.scrollToItem(index, 'start');
     return notebook.widgets[index].node;
 }"""
-SHOWN = "cell => cell.querySelector('img.widget-image')?.naturalWidth > 0"
+SHOWN = "cell => cell.querySelector('img.shown')?.naturalWidth > 0"
 PIXELS = """cell => {
-    const image = cell.querySelector('img.widget-image');
+    const image = cell.querySelector('img.shown');
     const canvas = Object.assign(document.createElement('canvas'),
         {width: image.naturalWidth, height: image.naturalHeight});
     canvas.getContext('2d').drawImage(image, 0, 0);
@@ -67,7 +69,7 @@ PIXELS = """cell => {
 ANSWER = f"""async ([cell, before, moved]) => {{
     let last = before, changed = null;
     while (performance.now() < moved + 15000) {{
-        const image = cell.querySelector('img.widget-image');
+        const image = cell.querySelector('img.shown');
         const now = performance.now();
         if (image.complete && image.naturalWidth) {{
             const pixels = ({PIXELS})(cell);
@@ -140,9 +142,9 @@ class Lab:
         self.choose("Run", "Run All Cells")
         self.wait()
 
-    def wait(self, cell: str | None = None) -> None:
-        """Wait until all cells, or the one with this id, have run; none may show a fault."""
-        self.page.wait_for_function(DONE, arg=cell, timeout=PATIENCE, polling=200)
+    def wait(self, words: str | None = None) -> None:
+        """Wait until all cells, or those with these words, have run; none may show a fault."""
+        self.page.wait_for_function(DONE, arg=words, timeout=PATIENCE, polling=200)
         assert not faults_in(self.cells())
 
     def cells(self) -> list[dict]:
@@ -151,9 +153,18 @@ class Lab:
         file = self.home / "notebooks" / f"{self.name}.ipynb"
         return json.loads(file.read_text(encoding="utf-8"))["cells"]
 
-    def cell(self, name: str) -> ElementHandle:
-        """Scroll to the cell with this id, select it and return it."""
-        return self.page.evaluate_handle(FIND, name).as_element()
+    def cell(self, words: str) -> ElementHandle:
+        """Scroll to the first code cell with these words, select it and return it."""
+        return self.page.evaluate_handle(FIND, words).as_element()
+
+    def have_run(self, name: str) -> None:
+        """Run a notebook, unless its file shows that it has run."""
+        file = self.home / "notebooks" / f"{name}.ipynb"
+        cells = nbformat.read(file, as_version=4).cells
+        if not any(cell.get("outputs") for cell in cells):
+            self.open(name)
+            self.run_all()
+            self.close()
 
     def close(self) -> None:
         """Check what the notebook and the console show, keep a picture, end the kernel."""
@@ -184,9 +195,9 @@ class Lab:
         return seconds
 
     def move_all(self, name: str) -> None:
-        """Move every control of a cell and see its picture change each time."""
+        """Move every control of the cell that makes a widget and see its picture change."""
         cell = self.cell(name)
-        cell.wait_for_selector("img.widget-image")
+        cell.wait_for_selector("img.shown")
         taken = {}
         for control in cell.query_selector_all("select, .noUi-handle"):
             low, high = (control.get_attribute(f"aria-value{end}") for end in ("min", "max"))
@@ -311,16 +322,19 @@ def test_the_first_picture_comes_soon_and_links_lead_on(lab):
     lab.times["first picture"] = time.monotonic() - lab.started
     lab.wait()
     assert lab.times["first picture"] < 120  # promised: 60 s on a machine of its own
+    lab.close()
 
 
 def test_faces_can_be_browsed_and_posed(lab):
-    browser = lab.cell("a01b8bd0")
+    lab.open("01_data_exploration")
+    lab.run_all()
+    browser = lab.cell("widgets.image_browser")
     emotion = browser.wait_for_selector("select")
     lab.move(browser, emotion, "happy")  # has a second page
     lab.move(browser, browser.query_selector(".noUi-handle"), "ArrowRight")
     lab.move(browser, browser.query_selector_all("select")[1], "copy in other split")
     lab.photograph("browser")
-    lab.move_all("d6e9ed8f")
+    lab.move_all("widgets.ActionUnitSliders")
     lab.close()
 
 
@@ -334,17 +348,20 @@ def test_a_notebook_runs(lab, name):
 def test_feature_maps_follow_layer_and_face(lab):
     lab.open("03_model_surgery")
     lab.run_all()
-    lab.move_all("6ec409ba")
+    lab.move_all("widgets.feature_map_explorer")
     lab.close()
 
 
-def test_what_you_pick_is_trained_until_you_press_stop(lab):
+@pytest.fixture(scope="module")
+def picked(lab) -> dict:
+    """Pick SGD and 0.02 in notebook 4, train, press Stop; return what the results say."""
     lab.open("04_training")
-    lab.cell("e534ede3")
-    for _ in range(4):  # down to the picker
-        lab.page.keyboard.press("Shift+Enter")
-    lab.wait("bfad5a9d")
-    picker = lab.cell("bfad5a9d")
+    lab.cell("open_course()")
+    lab.page.keyboard.press("Shift+Enter")
+    lab.wait("open_course()")
+    picker = lab.cell("widgets.HyperparameterPicker")
+    lab.page.keyboard.press("Shift+Enter")
+    lab.wait("widgets.HyperparameterPicker")
     rate = picker.wait_for_selector("input[type=number]")
     said = lab.sheet.locator(".widget-html-content", has_text="Ready")
     said.wait_for()
@@ -363,46 +380,50 @@ def test_what_you_pick_is_trained_until_you_press_stop(lab):
     epochs.fill("5000")
     epochs.press("Enter")
     lab.sheet.locator(".widget-html-content", has_text="5000 epochs").wait_for()
-    lab.cell("dfcb87b3")
+    lab.cell("picker.settings")
     lab.choose("Run", "Run Selected Cell and All Below")
     stop = lab.sheet.locator("button", has_text="Stop training")
     stop.wait_for(timeout=PATIENCE)
-    lab.cell("fad932b4")
+    live = lab.cell("widgets.LiveTraining")
     lab.sheet.locator("[data-mime-type], .widget-html-content", has_text="Epoch").first.wait_for()
+    live.wait_for_selector("img.shown[alt*='Epoch']")  # while it trains
     lab.photograph("training")
     stop.click()
     lab.wait()
     lab.close()
-    output = lab.home / "output/sample"
-    trained = json.loads((output / "training.json").read_text())
-    assert (trained["optimizer"], trained["learning_rate"]) == ("SGD", 0.02)
-    assert trained["stopped"] and 0 < trained["epochs_run"] < 5000
-    assert (output / "Emotions_classifier.safetensors").stat().st_size > 1e6
+    return json.loads((lab.home / "output/sample/training.json").read_text())
+
+
+def test_what_you_pick_is_trained_until_you_press_stop(lab, picked):
+    assert (picked["optimizer"], picked["learning_rate"]) == ("SGD", 0.02)
+    assert picked["stopped"] and 0 < picked["epochs_run"] < 5000
+    file = lab.home / "output/sample/Emotions_classifier.safetensors"
+    assert file.stat().st_size > 1e6
 
 
 def test_the_grid_can_be_explored(lab):
     lab.open("05_grid_search")
     lab.run_all()
-    picker = lab.cell("b1c05e22")
+    picker = lab.cell("widgets.SearchPicker")
     search = picker.wait_for_selector("select")
     search.focus()
     search.press("h")
     lab.sheet.locator(".widget-html-content", has_text="Ready: halving").wait_for()
-    lab.move_all("014e1efa")
+    lab.move_all("widgets.grid_explorer")
     lab.close()
 
 
 def test_confusions_can_be_explored(lab):
     lab.open("07_looking_inside")
     lab.run_all()
-    lab.move_all("9ca2d353")
+    lab.move_all("widgets.confusion_explorer")
     lab.close()
 
 
 def test_a_photo_of_your_own_gets_seven_probabilities(lab, tiny_faces):
     lab.open("08_your_photo")
     lab.run_all()
-    taker = lab.cell("take-a-photo")
+    taker = lab.cell("widgets.PhotoTaker")
     before = taker.wait_for_selector(".widget-html-content").inner_text()
     with lab.page.expect_file_chooser() as chooser:
         taker.query_selector(".widget-upload").click()
@@ -417,32 +438,44 @@ def test_a_photo_of_your_own_gets_seven_probabilities(lab, tiny_faces):
     lab.close()
 
 
-def test_the_report_names_what_was_picked(lab):
+@pytest.fixture(scope="module")
+def report(lab, picked) -> Path:
+    """Run notebook 9 after the training and return the report."""
     lab.open("09_report")
     lab.run_all()
     lab.close()
-    notebook = nbformat.read(lab.home / "notebooks/09_report.ipynb", as_version=4)
-    pages.write_pages(notebook, lab.home / "notebooks/09_report.ipynb", lab.home / "output/sample")
-    text = (lab.home / "output/sample/report.html").read_text(encoding="utf-8")
+    file = lab.home / "notebooks/09_report.ipynb"
+    pages.write_pages(nbformat.read(file, as_version=4), file, lab.home / "output/sample")
+    return lab.home / "output/sample/report.html"
+
+
+def test_the_report_names_what_was_picked(report):
+    text = report.read_text(encoding="utf-8")
     assert re.search(r"<th>optimizer</th>\s*<td>SGD</td>", text)
     assert re.search(r"<th>learning rate</th>\s*<td>0.02</td>", text)
+
+
+def exported(lab: Lab, name: str) -> Path:
+    """Return the page that JupyterLab makes of a notebook that has run."""
+    lab.have_run(name)
+    export = f"{lab.address}/nbconvert/html/{name}.ipynb?token={lab.token}"
+    file = lab.home / "output/sample" / f"{name}.html"
+    file.write_bytes(lab.page.request.get(export, timeout=PATIENCE).body())
+    return file
 
 
 @pytest.mark.parametrize(
     "name, widgets",
     [
-        ("01_data_exploration", ["a01b8bd0", "d6e9ed8f"]),
-        ("04_training", ["bfad5a9d", "fad932b4", "compare-runs"]),
-        ("08_your_photo", ["take-a-photo"]),
+        ("01_data_exploration", ["image_browser", "ActionUnitSliders"]),
+        ("04_training", ["HyperparameterPicker", "LiveTraining", "compare_runs"]),
+        ("08_your_photo", ["PhotoTaker"]),
         ("report", []),
     ],
 )
-def test_a_page_needs_no_network_and_has_no_hole(lab, name, widgets):
+def test_a_page_needs_no_network_and_has_no_hole(lab, request, name, widgets):
     """What JupyterLab exports, and the report, opened with the network cut off."""
-    file = lab.home / "output/sample" / f"{name}.html"
-    if name != "report":
-        export = f"{lab.address}/nbconvert/html/{name}.ipynb?token={lab.token}"
-        file.write_bytes(lab.page.request.get(export, timeout=PATIENCE).body())
+    file = request.getfixturevalue(name) if name == "report" else exported(lab, name)
     context = lab.page.context.browser.new_context(offline=True)
     page, complaints, wanted = context.new_page(), [], []
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -456,7 +489,8 @@ def test_a_page_needs_no_network_and_has_no_hole(lab, name, widgets):
     assert not re.search(r"(VBox|GridBox|Button|Dropdown)\(|Loading widget|Error displaying", said)
     assert page.locator("img").count() >= 2  # notebook 8 has two
     assert page.evaluate("() => [...document.images].every(image => image.naturalWidth > 9)")
-    for cell in widgets:
-        output = page.locator(f"[id='cell-id={cell}'] .jp-OutputArea-output").locator("img, table")
-        assert output.first.is_visible(), f"nothing stands in the place of the widget {cell}"
+    for widget in widgets:
+        cell = page.locator(".jp-CodeCell", has_text=f"widgets.{widget}").first
+        output = cell.locator(".jp-OutputArea-output").locator("img, table")
+        assert output.first.is_visible(), f"nothing stands in the place of the widget {widget}"
     context.close()

@@ -46,8 +46,8 @@ def once(home: Path, precision: str, determinism: bool, trainable: str) -> dict[
     from emotions.training import task as training
 
     course = jobs.open_course(
-        home, precision=precision, deterministic=determinism, epochs=4, dropout=0.5,
-        trainable=trainable, learning_rate=1e-4,
+        home, precision=precision, deterministic=determinism, epochs=20, dropout=0.5,
+        trainable=trainable, learning_rate=3e-4, layer="pool4" if trainable == "head" else "pool5",
     )  # fmt: skip
     model, policy = course_setup.open_backbone(course)
     task = training.prepare(course.settings, course.data, model, policy)

@@ -175,15 +175,14 @@ def test_only_what_should_learn_moves(make_course, part, learning):
     model = backbone.build("random", 48, course.settings.data, 3)
     before = {w.path: w.numpy() for w in model.model.weights}
     task = training.prepare(course.settings, course.data, model, "float32")
-    head = {w.path: w.numpy() for w in task.model.layers[-1].trainable_weights}
+    head = {w.path: w.numpy() for layer in task.model.layers for w in layer.trainable_weights}
     training.train(task)
     moved = {w.path.split("/")[0] for w in model.model.weights
              if not np.array_equal(before[w.path], w.numpy())}  # fmt: skip
     assert len(moved) == learning
     assert all(name.startswith(("conv4", "conv5")) for name in moved)
-    if part != "head":
-        assert any(not np.array_equal(head[w.path], w.numpy())
-                   for w in task.model.layers[-1].trainable_weights)  # fmt: skip
+    new_head = task.model if part == "head" else task.model.layers[-1]
+    assert all(not np.array_equal(head[w.path], w.numpy()) for w in new_head.trainable_weights)
 
 
 def test_everything_can_learn(make_course):
@@ -438,11 +437,15 @@ def test_groups_of_copies_survive_in_the_course(make_course):
     assert len(np.unique(copy_groups(course.data.train.images))) == len(course.data.train)
 
 
-def test_freeze_knows_four_choices(hed):
+def test_freeze_knows_five_choices(hed):
     with pytest.raises(KeyError):
         classifier.freeze(hed.model, "block1")
-    classifier.freeze(hed.model, "head")
-    assert not hed.model.trainable_weights
+    convolutions = {"head": 0, "block5": 3, "block4": 6, "block3": 9, "everything": 13}
+    assert list(classifier.LEARNING_BLOCKS) == list(convolutions)
+    for choice, many in convolutions.items():
+        classifier.freeze(hed.model, choice)
+        assert len(hed.model.trainable_weights) == 2 * many, choice
+    classifier.freeze(hed.model, "head")  # as the other tests leave it
 
 
 def test_a_figure_of_no_image_says_none():

@@ -63,7 +63,7 @@ def most_alike(answer: Any, means: list[np.ndarray], classes: list[str]) -> Verd
         Names, in the order of `means`.
     """
     names = list(answer) if isinstance(answer, (tuple, list, set, frozenset)) else [answer]
-    unknown = [name for name in names if name not in classes]
+    unknown = [name for name in names if not (isinstance(name, str) and name in classes)]
     if unknown or len(names) != 2:
         problem = f"{unknown[0]!r} is no emotion here" if unknown else f"these are {len(names)}"
         raise UnusableError(f"Two names belong here; {problem}: {', '.join(classes)}.")

@@ -40,7 +40,7 @@ def white_in_red(answer: Any) -> Verdict:
 def smallest_input(answer: Any) -> Verdict:
     """Check the smallest input side with which `pool5` keeps 3x3 positions."""
     side = number(answer)
-    if side != int(side):
+    if not side.is_integer():
         raise UnusableError("A side is a whole number of pixels.")
     positions = int(side) // 32
     if positions < 3:
