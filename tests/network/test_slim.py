@@ -126,6 +126,15 @@ def test_cropping_cuts_the_middle():
     cropped = network_input((48, 48, 1), 44, None, 44)(images)
     assert np.allclose(np.asarray(cropped)[..., 0], images[:, 2:-2, 2:-2, 0] / 255, atol=1e-6)
     assert network_input((48, 48, 1), 48, None, 44)(images).shape == (2, 48, 48, 3)
+    assert network_input((40, 47, 1), 44, None, 44).get_layer("crop").output.shape[1:3] == (40, 44)
+
+
+def test_cropping_lets_no_layer_run_as_if_it_trained():
+    preparation = network_input((48, 48, 1), 44, None, 44)
+    dropped = keras.layers.Dropout(0.5)(preparation.output)
+    images = np.ones((2, 48, 48, 1), np.float32)
+    found = keras.Model(preparation.input, dropped)(images)
+    np.testing.assert_array_equal(found, preparation(images))
 
 
 def test_a_head_without_hidden_layer():

@@ -65,6 +65,7 @@ def network_input(
         Subtracted from B, G, R. None divides by 255 instead, as the seed's code did.
     crop
         Side in pixels of the middle square that is cut from each image first; 0 takes the whole.
+        Sides that are shorter stay as they are.
 
     Returns
     -------
@@ -73,7 +74,10 @@ def network_input(
     """
     images = x = keras.Input(image_shape, name="images")
     if crop:
-        x = keras.layers.CenterCrop(crop, crop, dtype="float32", name="crop")(x)
+        # not Keras' CenterCrop: it lets the whole model run as if it trained, unless told otherwise
+        edges = [divmod(max(0, side - crop), 2) for side in image_shape[:2]]
+        around = [(half, half + odd) for half, odd in edges]
+        x = keras.layers.Cropping2D(around, dtype="float32", name="crop")(x)
     if x.shape[1:3] != (image_size, image_size):
         x = keras.layers.Resizing(image_size, image_size, dtype="float32", name="resize")(x)
     if image_shape[-1] == 1:
