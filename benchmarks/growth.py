@@ -43,8 +43,8 @@ def made_up(file: Path, images: int, shape: tuple[int, ...], kind: str) -> np.nd
 def train_head(file: Path, epochs: int) -> dict[str, Any]:
     """Train a head on a file of features."""
     from emotions.network import head as classifier
+    from emotions.network.quiet_keras import keras
     from emotions.training.batches import Batches
-    from emotions.training.steps import Steps
 
     features = np.load(file, mmap_mode="r")
     width = features.shape[1]
@@ -52,13 +52,16 @@ def train_head(file: Path, epochs: int) -> dict[str, Any]:
     head = classifier.head(
         (width,), 7, units=256, dropout=0.0, statistics=statistics, random_seed=1
     )
-    head.compile(classifier.OPTIMIZERS["Adam"](1e-3), "sparse_categorical_crossentropy")
-    steps, labels = Steps(head), np.arange(len(features)) % 7
-    rows = np.arange(len(features))
-    steps.train(Batches(features, labels, rows[:8192], 64, 1))  # traces
-    taken = seconds(
-        lambda: [steps.train(Batches(features, labels, rows, 64, 1, n)) for n in range(epochs)]
+    head.compile(
+        keras.optimizers.Adam(1e-3),
+        "sparse_categorical_crossentropy",
+        jit_compile=False,
+        steps_per_execution=100,
     )
+    labels, rows = np.arange(len(features)) % 7, np.arange(len(features))
+    head.fit(Batches(features, labels, rows[:8192], 64, 1), shuffle=False, verbose=0)  # traces
+    batches = Batches(features, labels, rows, 64, 1)
+    taken = seconds(lambda: head.fit(batches, epochs=epochs, shuffle=False, verbose=0))
     return {"seconds": taken / epochs, "peak_mib": peak()}
 
 

@@ -48,7 +48,6 @@ def our_way() -> dict[str, Any]:
     import numpy as np
     from emotions.training import task as training
     from emotions.training.batches import Batches
-    from emotions.training.steps import Steps
 
     shutil.rmtree(WORK / "data" / "cache", ignore_errors=True)
     start = time.perf_counter()
@@ -56,7 +55,8 @@ def our_way() -> dict[str, Any]:
     features = time.perf_counter() - start
     run = training.train(task)
     rows = np.arange(len(task.test_labels))
-    found = Steps(task.model).test(Batches(task.test_inputs, task.test_labels, rows, 512))
+    test = Batches(task.test_inputs, task.test_labels, rows, 512)
+    found = task.model.evaluate(test, return_dict=True, verbose=0)
     whole = time.perf_counter() - start
     return {
         "seconds": whole,
@@ -65,7 +65,7 @@ def our_way() -> dict[str, Any]:
         "epochs": len(run.history),
         "data": data.title,
         "images": len(data.train) + len(data.test),
-        "accuracy": found["val_accuracy"],
+        "accuracy": found["accuracy"],
         "peak_mib": peak(),
     }
 

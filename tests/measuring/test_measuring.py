@@ -9,13 +9,13 @@ import run_recipes
 from emotions.course import opening as course_setup
 from emotions.files import DataError
 from emotions.measuring import classifier, ladder, photos, runs, scores
-from emotions.network import head as surgery
 from emotions.network import inside as looking_inside
 from emotions.network import slim
 from emotions.network.backbone import build
 from emotions.network.quiet_keras import keras
 from emotions.recipes import RECIPES
 from emotions.settings import SettingsError, read_settings
+from emotions.training import optimizer
 from emotions.training import task as training
 from emotions.training.augmentation import AUGMENTATIONS, Augmentation, mixup
 from PIL import Image
@@ -116,10 +116,10 @@ def test_every_recipe_is_valid_and_what_you_say_wins(monkeypatch):
 
 def test_the_learning_rate_rises_and_falls():
     settings = read_settings(learning_rate=0.1, epochs=10, warmup=1, schedule="cosine")
-    rate = surgery.learning_rate(settings, 100)
+    rate = optimizer.learning_rate(settings, 100)
     values = [float(rate(step)) for step in (0, 50, 100, 550, 1000)]
     assert values == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=2e-3)
-    assert surgery.learning_rate(settings.changed(schedule="constant", warmup=0), 100) == 0.1
+    assert optimizer.learning_rate(settings.changed(schedule="constant", warmup=0), 100) == 0.1
 
 
 def test_rescaled_channels_have_mean_0_and_spread_1():

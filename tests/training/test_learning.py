@@ -239,7 +239,7 @@ def test_other_parameters_do_not_resume_a_training(make_course, hed):
 
 
 def test_stopping_keeps_what_was_learnt(make_course, hed):
-    course = make_course(epochs=500)
+    course = make_course(epochs=500, random_seed=1)
     stop = threading.Event()
     task = new_task(course, hed)
     run = training.train(task, on_epoch=lambda h: stop.set() if len(h) == 3 else None, stop=stop)
@@ -255,7 +255,7 @@ def test_interrupting_the_kernel_keeps_what_was_learnt(make_course, hed):
         if len(history) == 2:
             raise KeyboardInterrupt
 
-    run = training.train(new_task(make_course(epochs=500), hed), on_epoch=interrupt)
+    run = training.train(new_task(make_course(epochs=500, random_seed=2), hed), on_epoch=interrupt)
     assert run.stopped and len(run.history) == 2
 
 

@@ -1,19 +1,14 @@
 """Sets larger than memory: what is read from a file does not stay in memory."""
 
-import threading
-
 import numpy as np
 import psutil
 import pytest
 from emotions import files
 from emotions.data import copies
 from emotions.network import features
-from emotions.network import head as classifier
-from emotions.network.quiet_keras import keras
 from emotions.training import batches
 from emotions.training import task as training
-from emotions.training.batches import Batches, Changes, SideBySide, ahead
-from emotions.training.steps import Steps
+from emotions.training.batches import Batches, Changes, SideBySide
 
 
 def resident() -> int:
@@ -31,8 +26,8 @@ def test_an_epoch_over_a_large_file_stays_out_of_memory(tmp_path):
     inputs = empty_map(tmp_path / "features.npy", (20_000, 9216))
     epoch = Batches(inputs, np.zeros(len(inputs), int), np.arange(len(inputs)), 128, 1)
     before, most = resident(), 0
-    for start in range(0, epoch.full, 4):
-        epoch.stacked(start, 4)
+    for number in range(len(epoch)):
+        epoch[number]
         most = max(most, resident())
     assert most - before < 100e6 < inputs.nbytes / 3
 
@@ -117,91 +112,24 @@ def test_features_of_several_layers_are_joined_where_they_are_read():
     assert training.side_by_side(layers[:1]) is layers[0]
 
 
-def test_the_next_items_are_made_in_the_meantime_and_errors_arrive():
-    made, seen, second = [], [], threading.Event()
-
-    def items():
-        for number in range(4):
-            made.append(threading.current_thread())
-            if number == 1:
-                second.set()
-            yield number
-        raise OSError("disk gone")
-
-    with pytest.raises(OSError, match="disk gone"):
-        for item in ahead(items()):
-            assert second.wait(60), "nothing is made ahead"  # while the first is in use
-            seen.append(item)
-    assert seen == [0, 1, 2, 3]
-    assert threading.current_thread() not in made
-
-
-# ---------------------------------------------------------------- steps against Keras' own fit
-
-
-def head(optimizer, dropout=0.0):
-    model = classifier.head(
-        (12,), 3, units=16, dropout=dropout, statistics=(np.zeros(12), np.ones(12)), random_seed=4
-    )
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def some_data(rows=100):
+def test_batches_change_by_seed_epoch_and_number_alone():
     random = np.random.default_rng(2)
-    labels = np.arange(rows) % 3
-    return random.normal(size=(rows, 12)).astype("f4") + np.eye(12, dtype="f4")[labels], labels
-
-
-@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
-@pytest.mark.parametrize("weights", [None, [1.0, 2.0, 0.5]])
-def test_many_steps_at_once_learn_what_keras_fit_learns(optimizer, weights):
-    inputs, labels = some_data()
-    ours = head(classifier.OPTIMIZERS[optimizer](0.01), dropout=0.3)
-    theirs = head(getattr(keras.optimizers, optimizer)(0.01), dropout=0.3)
-    steps = Steps(ours, weights=weights)
-    for epoch in range(3):
-        made = Batches(inputs, labels, np.arange(len(labels)), 16, 7, epoch)
-        found = steps.train(made) | steps.test(Batches(inputs, labels, np.arange(50), 32))
-        parts = [made.stacked(number, 1) for number in range(len(made))]
-        order = [np.concatenate([part[i][0] for part in parts]) for i in (0, 1)]
-        class_weight = None if weights is None else dict(enumerate(weights))
-        history = theirs.fit(
-            *order, 16, 1, 0, shuffle=False, class_weight=class_weight,
-            validation_data=(inputs[:50], labels[:50]),
-        )  # fmt: skip
-        for name, value in found.items():
-            assert value == pytest.approx(history.history[name][0], abs=2e-5), name
-    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-5)
-
-
-def test_the_results_do_not_depend_on_how_steps_are_grouped(monkeypatch):
-    inputs, labels = some_data(300)
-    found = []
-    for seconds in (0.0, 1e9):  # one step at a time; twice as many each time
-        monkeypatch.setattr("emotions.training.steps.QUICK", seconds)
-        steps = Steps(head(classifier.OPTIMIZERS["Adam"](0.01), dropout=0.3))
-        batch = [Batches(inputs, labels, np.arange(300), 16, 7, epoch) for epoch in range(3)]
-        found.append([steps.train(made) for made in batch])
-        assert (steps._steps > 1) == (seconds > 0)
-    assert found[0] == found[1]
-
-
-def test_one_trace_serves_all_sizes_of_batches():
-    inputs, labels = some_data()
-    steps = Steps(head(classifier.OPTIMIZERS["Adam"](0.01)))
-    for size in (16, 30, 64):
-        steps.train(Batches(inputs, labels, np.arange(100), size, 1))
-    assert steps._train.experimental_get_tracing_count() == 1
-
-
-def test_changed_batches_are_the_same_in_stacks_of_any_size():
-    inputs, labels = some_data(64)
+    inputs, labels = random.normal(size=(64, 12)).astype("f4"), np.arange(64) % 3
     change = Changes(mirrored=-inputs, mixup=0.4)
-    made = Batches(inputs, labels, np.arange(64), 16, 7, change=change, classes=3)
-    stack = made.stacked(0, 4)
-    for number in range(4):
-        alone = made.stacked(number, 1)
-        np.testing.assert_array_equal(stack[0][number], alone[0][0])
-        np.testing.assert_array_equal(stack[1][number], alone[1][0])
+    made, again = (
+        Batches(inputs, labels, np.arange(64), 16, 7, change=change, classes=3) for _ in range(2)
+    )
+    first = [made[number] for number in range(4)]
+    for number in (3, 0, 2, 1):  # in any order, as several threads would ask
+        for one, other in zip(first[number], again[number], strict=True):
+            np.testing.assert_array_equal(one, other)
+    made.begin(1)
+    assert not np.array_equal(made[0][0], first[0][0])
+    made.begin(0)
+    np.testing.assert_array_equal(made[0][0], first[0][0])
+
+
+def test_an_epoch_has_every_row_once():
+    made = Batches(np.arange(50.0)[:, None], np.arange(50), np.arange(3, 50), 8, 5)
+    rows = np.concatenate([made[number][1] for number in range(len(made))])
+    np.testing.assert_array_equal(np.sort(rows), np.arange(3, 50))

@@ -23,7 +23,7 @@ def keep(settings: Settings, data_name: str, weights: str, history: pd.DataFrame
     data_name, weights
         Of the data set and of the backbone.
     history
-        From `training.Run`.
+        From `fit.Run`.
     """
     made_with = {**settings.of("training"), "weights": weights}
     made_with["random_seed"] = settings.random_seed

@@ -10,6 +10,7 @@ from emotions.settings import Settings
 OPTIMIZERS = {"SGD": keras.optimizers.SGD, "Adam": keras.optimizers.Adam}
 NO_DECAY = ["bias", "gamma", "beta"]  # weight decay is for kernels
 OPERATIONS_PER_CALL = 5e9  # a quarter of a second on two cores
+STEPS_TO_COMPILE = 5000  # from which on XLA gains back the seconds that it compiles for
 
 
 def learning_rate(
@@ -113,20 +114,21 @@ def compiling(
         "optimizer": optimizer(settings, steps_per_epoch, rates),
         "loss": loss,
         "metrics": ["accuracy"],
-        **execution(model, settings.batch_size, steps_per_epoch),
+        **execution(model, settings, steps_per_epoch),
     }
 
 
-def execution(model: keras.Model, batch_size: int, steps_per_epoch: int) -> dict[str, Any]:
-    """Return how many steps TensorFlow takes in one call, and that XLA does not compile them.
+def execution(model: keras.Model, settings: Settings, steps_per_epoch: int) -> dict[str, Any]:
+    """Return how many steps TensorFlow takes in one call, and whether XLA compiles them.
 
     Coming back to Python takes 1 to 4 ms, which is as long as the step of a small head. A call
-    stays below about a quarter of a second, so that it can be stopped. XLA would have to compile
-    for longer than it saves.
+    stays below about a quarter of a second, so that it can be stopped. XLA compiles for some
+    seconds, which a long training of a small head gains back.
     """
     if keras.backend.backend() != "tensorflow":
         return {}
     positions = math.prod(model.input_shape[1:-1])
-    operations = 6 * model.count_params() * positions * batch_size
-    steps = int(OPERATIONS_PER_CALL / operations)
-    return {"jit_compile": False, "steps_per_execution": min(max(1, steps), steps_per_epoch)}
+    operations = 6 * model.count_params() * positions * settings.batch_size
+    steps = min(max(1, int(OPERATIONS_PER_CALL / operations)), steps_per_epoch)
+    long = steps > 1 and settings.epochs * steps_per_epoch > STEPS_TO_COMPILE
+    return {"jit_compile": long, "steps_per_execution": steps}

@@ -24,6 +24,7 @@ from emotions.showing.widgets.explorer import (
     sentence,
     with_footer,
 )
+from emotions.training import fit
 from emotions.training import task as training
 
 LOOK_AGAIN = 0.1  # seconds between two looks at the training
@@ -76,7 +77,7 @@ class LiveTraining(Shown):
         self._history, self._shown = pd.DataFrame(), None
         self.show(sentence("The first epoch has begun: the curves come when it is over."))
 
-    async def train(self) -> training.Run:
+    async def train(self) -> fit.Run:
         """Train to the end, or until someone stops it; show what happens meanwhile."""
         run = await self.watch(training.train, self.task, on_epoch=self.note, stop=self.stop)
         return self.finish(run)
@@ -131,14 +132,14 @@ class LiveTraining(Shown):
         title = f"{self.title}\n{progress(history, self.task.settings.epochs)}"
         self.show(quick.training(history, self.movement.table(), title, best_epoch))
 
-    def finish(self, run: training.Run) -> training.Run:
+    def finish(self, run: fit.Run) -> fit.Run:
         """Show what came out, and return it."""
         self._show_result(run)
         if self._shown is not None:  # None where no notebook runs
             self._shown.update(self)  # the picture for pages without a kernel is the last one
         return run
 
-    def _show_result(self, run: training.Run) -> None:
+    def _show_result(self, run: fit.Run) -> None:
         self.button.description = "Stopped" if run.stopped else "Trained"
         if len(run.history) == 0:
             self.show(sentence("No epoch was trained: nothing has moved."))

@@ -1,0 +1,170 @@
+"""Training by Keras' `fit`: exact after a kill or a stop, averaged weights, rates, one key each."""
+
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from emotions.network import head as surgery
+from emotions.network.quiet_keras import keras
+from emotions.settings import read_settings
+from emotions.training import fit, optimizer
+from emotions.training import task as training
+from emotions.training.batches import Changes
+
+EVERYTHING = {
+    "dropout": 0.3, "moving_average": 0.9, "weight_decay": 0.01, "label_smoothing": 0.1,
+    "class_weights": True, "schedule": "cosine", "warmup": 1, "epochs": 6, "batch_size": 16,
+    "random_seed": 3, "learning_rate": 0.01,
+}  # fmt: skip
+
+
+def some_task(folder: Path, **changes) -> training.Task:
+    """Return a small head to train on 12 numbers, with all that a training may have."""
+    settings = read_settings(data=folder, **EVERYTHING | changes)
+    random = np.random.default_rng(2)
+    labels = np.arange(150) % 3
+    inputs = random.normal(size=(150, 12)).astype("f4") + np.eye(12, dtype="f4")[labels]
+    statistics = np.zeros(12), np.ones(12)
+    model = surgery.head(
+        (12,), 3, units=16, dropout=settings.dropout, statistics=statistics, random_seed=4
+    )
+    rates = {model.get_layer("fc-16").kernel.path: 0.5}
+    task = training.Task(
+        settings, ("a", "b", "c"), inputs, labels, inputs, labels, np.arange(100),
+        np.arange(100, 150), model, model, Changes(mirrored=inputs[:, ::-1].copy()), rates,
+        "digest", "float32",
+    )  # fmt: skip
+    model.compile(**task.compiling())
+    return task
+
+
+def digits(task: training.Task, run: fit.Run) -> list:
+    """Return all that came out: history and weights."""
+    return [run.history.to_numpy(), *task.model.get_weights()]
+
+
+def assert_equal(found: list, wanted: list) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Return what comes out of a training that nothing disturbs."""
+    task = some_task(tmp_path_factory.mktemp("whole"))
+    return digits(task, training.train(task))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path[:0] = [{notebooks!r}, {tests!r}]
+import test_fit
+def die(history):
+    if len(history) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+test_fit.training.train(
+    test_fit.some_task(Path({folder!r})), on_epoch=die, checkpoint_every=0
+)
+"""
+
+
+def test_a_killed_process_goes_on_to_the_same_digits(tmp_path, undisturbed):
+    here = Path(__file__).resolve()
+    code = KILLED.format(
+        notebooks=str(here.parents[2] / "notebooks"), tests=str(here.parent), folder=str(tmp_path)
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    seen = []
+    task = some_task(tmp_path)
+    run = training.train(task, on_epoch=lambda history: seen.append(len(history)))
+    assert seen == [4, 5, 6] and not run.stopped
+    assert_equal(digits(task, run), undisturbed)
+    assert not list((tmp_path / "cache" / "training").iterdir())
+
+
+@pytest.mark.parametrize("how", ["event", "keyboard"])
+def test_a_stopped_training_goes_on_where_it_was(tmp_path, undisturbed, how):
+    stop = threading.Event()
+
+    def end(history):
+        if len(history) == 3 and how == "keyboard":
+            raise KeyboardInterrupt
+        if len(history) == 3:
+            stop.set()
+
+    run = training.train(some_task(tmp_path), on_epoch=end, stop=stop)
+    assert run.stopped and len(run.history) == 3
+    task, seen = some_task(tmp_path), []
+    run = training.train(task, on_epoch=lambda history: seen.append(len(history)))
+    assert seen == [4, 5, 6] and not run.stopped
+    assert_equal(digits(task, run), undisturbed)
+
+
+def test_a_stop_within_an_epoch_does_not_wait_for_its_end_and_is_not_in_the_checkpoint(
+    tmp_path, undisturbed
+):
+    task, stop = some_task(tmp_path), threading.Event()
+    task.model.compile(**task.compiling() | {"steps_per_execution": 1})
+    keeper = fit.Keeper(task, None, stop, checkpoint_every=0)
+    steps = []
+
+    def count(batch, logs):
+        steps.append(batch)
+        if len(steps) == 7 * 2 + 3:
+            stop.set()
+
+    how = fit.arguments(task, keeper)
+    how["callbacks"].insert(0, keras.callbacks.LambdaCallback(on_train_batch_end=count))
+    task.model.fit(**how)
+    assert len(steps) == 7 * 2 + 3
+    assert keeper.finish().stopped
+    task = some_task(tmp_path)
+    assert_equal(digits(task, training.train(task)), undisturbed)
+
+
+def test_the_best_epoch_has_the_averaged_weights(tmp_path):
+    task = some_task(tmp_path, moving_average=0.99, learning_rate=0.1)
+    run = training.train(task)
+    rows = task.validation
+    plain = task.model.predict(task.inputs[rows], verbose=0).argmax(1)
+    right = (plain == task.labels[rows]).mean()
+    assert right == pytest.approx(run.history["val_accuracy"].max(), abs=1e-6)
+    without = some_task(tmp_path, moving_average=0.0, learning_rate=0.1)
+    other = training.train(without)
+    assert not np.allclose(run.history["val_loss"], other.history["val_loss"], atol=1e-3)
+
+
+def test_the_digits_do_not_depend_on_how_many_steps_are_taken_at_once(tmp_path, undisturbed):
+    task = some_task(tmp_path)
+    assert task.compiling()["steps_per_execution"] > 1
+    task.model.compile(**task.compiling() | {"steps_per_execution": 1})
+    assert_equal(digits(task, training.train(task)), undisturbed)
+
+
+@pytest.mark.parametrize("name", ["weights", "precision"])
+def test_other_weights_or_another_precision_do_not_resume_a_training(tmp_path, name):
+    task = some_task(tmp_path)
+    assert fit.training_key(task) != fit.training_key(replace(task, **{name: "other"}))
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+def test_a_variable_learns_with_its_share_of_the_rate_and_only_kernels_decay(kind):
+    settings = read_settings(optimizer=kind, learning_rate=0.1, weight_decay=0.5)
+    layers = [keras.layers.Dense(2, bias_initializer="ones", name=name) for name in "ab"]
+    for layer in layers:
+        layer.build((None, 3))
+    variables = [v for layer in layers for v in layer.weights]
+    before = [v.numpy() for v in variables]
+    made = optimizer.optimizer(settings, 1, {layers[0].kernel.path: 0.25, layers[0].bias.path: 0})
+    made.apply([keras.ops.ones_like(v) for v in variables], variables)
+    decayed = [b * (1 - 0.1 * 0.5 * (b.ndim == 2)) for b in before]
+    moved = [d - v.numpy() for d, v in zip(decayed, variables, strict=True)]
+    for found, share in zip(moved, (0.25, 0, 1, 1), strict=True):
+        np.testing.assert_allclose(found, 0.1 * share, atol=1e-5)
