@@ -91,7 +91,7 @@ def same_answer() -> str:
     """Return which results are equal to the last digit."""
     found = kept("same_answer")
     text = (
-        "## The same answer\n\nFour epochs on 280 drawn faces with dropout, each training a "
+        "## The same answer\n\nTwenty epochs on 280 drawn faces with dropout, each training a "
         "process of its own, float32 and `EMOTIONS_DETERMINISTIC=true`. Equal means all weights, "
         "losses and probabilities, to the last digit. Another kind of processor may differ in the "
         "last digits; `tests/reliability/test_reliability.py` bounds that.\n\n"
