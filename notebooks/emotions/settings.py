@@ -210,7 +210,9 @@ class Settings(BaseSettings):
     tls_key: Search[Path | None] = Field(None, description="the key of your certificate")
     random_seed: Given[int] = Field(2013, ge=0, lt=2**31, description="starts every random number")
     deterministic: Given[bool] = Field(
-        False, description="compute only in ways that give the same digits each time on one machine"
+        False,
+        description="compute only in ways that give the same digits each time on one machine, with the "
+        "same number of threads",
     )
     data: Place[Path] = Field(ROOT / "data", description="folder of the data and the caches")
     output: Place[Path] = Field(ROOT / "output", description="folder of the results")
