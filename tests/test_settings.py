@@ -96,7 +96,7 @@ def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPa
         ("learning_rate", "nan", "less than or equal to 10"),
         ("epochs", "0", "greater than or equal to 1"),
         ("epochs", "1.5", "integer"),
-        ("image_size", "50", "multiple of 16"),
+        ("image_size", "50", "multiple of 4"),
         ("validation_share", "1", "less than 0.9"),
     ],
 )
