@@ -211,8 +211,8 @@ class Settings(BaseSettings):
     random_seed: Given[int] = Field(2013, ge=0, lt=2**31, description="starts every random number")
     deterministic: Given[bool] = Field(
         False,
-        description="compute only in ways that give the same digits each time on one machine, with the "
-        "same number of threads",
+        description="compute only in ways that give the same digits each time on one machine, with "
+        "the same number of threads",
     )
     data: Place[Path] = Field(ROOT / "data", description="folder of the data and the caches")
     output: Place[Path] = Field(ROOT / "output", description="folder of the results")
