@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from emotions.data import copies
 from emotions.data.dataset import GENUINE_FER2013_FINGERPRINT
-from emotions.measuring import classifier, scores
+from emotions.measuring import classifier, model_card, scores
 from emotions.settings import ROOT
 
 REFERENCE = ROOT / "output" / "fer2013"
@@ -104,6 +104,8 @@ def test_the_shipped_classifier_is_small_described_and_measured():
     assert {row["views"] for row in rows} >= {1, 2}
     card = (REFERENCE / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert details["weights"] in card and f"{rows[0]['accuracy_test']:.1%}" in card
+    assert card == model_card.write(details, REFERENCE / "results.json")
+    assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")
 
 
 def test_the_readme_quotes_the_recipes():

@@ -498,7 +498,8 @@ class Keeper:
             self.best_weights = self.task.model.get_weights()
         if self.on_epoch is not None:
             self.on_epoch(self.table())
-        if time.monotonic() - self.saved > self.checkpoint_every:
+        # half an epoch is no point to go on from
+        if not self.stopped and time.monotonic() - self.saved > self.checkpoint_every:
             self.save()
             self.saved = time.monotonic()
 
@@ -535,7 +536,7 @@ class Keeper:
     def finish(self) -> Run:
         """Put the best weights into the model and return the run."""
         self.task.model.set_weights(self.best_weights)
-        if not self.task.share[0]:
+        if not self.task.share[0] and not self.stopped:
             self.file.unlink(missing_ok=True)
         history = self.table()
         best = int(history["val_accuracy"].idxmax()) if len(history) else 0
