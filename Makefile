@@ -4,7 +4,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
-.PHONY: report test lab train editions slides check format lock clean uninstall help
+.PHONY: report test lab train editions slides reference check format lock clean uninstall help
 
 help:
 	@echo "make report     run every notebook and write output/<data set>/report.html"
@@ -13,7 +13,8 @@ help:
 	@echo "make editions   write the notebooks without (student) and with (teacher) the solutions"
 	@echo "make slides     write a deck of slides of each notebook to output/slides/"
 	@echo "make train ARGS='-optim SGD -lr 0.003 -ep 100'   train with your own parameters"
-	@echo "make clean      take away caches and outputs that runs made"
+	@echo "make reference  make output/fer2013, the committed results, again (on FER-2013)"
+	@echo "make clean      take away caches, trained runs and outputs"
 	@echo "make uninstall  the same, and the environment"
 
 $(READY): requirements.lock
@@ -35,6 +36,9 @@ editions: $(READY)
 
 slides: $(READY)
 	@$(RUN) notebooks/course.py slides
+
+reference: $(READY)
+	@$(RUN) notebooks/course.py reference
 
 train: $(READY)
 	@$(RUN) notebooks/train.py $(ARGS)

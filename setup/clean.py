@@ -1,6 +1,6 @@
 """Takes away what runs of the course made; never what you brought.
 
-    python setup/clean.py                 caches, drawn faces, outputs
+    python setup/clean.py                 caches, drawn faces, kept runs, outputs
     python setup/clean.py --everything    also the environment and what the course downloaded
 
 The reference results of FER-2013, which are part of the repository, stay. Needs nothing but
@@ -30,7 +30,9 @@ WEIGHTS_FILE = "rcmalli_vggface_tf_notop_vgg16.h5"
 def made_by_runs(root: Path) -> Iterator[Path]:
     """Give what any run can make again: caches, drawn faces, results, unfinished folders."""
     data = root / "data"
-    yield from (path for path in (data / "cache", data / "drawn_faces") if path.exists())
+    for name in ("cache", "drawn_faces", "runs"):
+        if (data / name).exists():
+            yield data / name
     yield from sorted(data.glob(".*.unfinished*"))
     yield from sorted((data / "weights").glob(".*.unfinished*"))
     yield from results(root / "output")

@@ -305,6 +305,7 @@ KEPT = (
 )
 MADE = (
     *("data/cache/features/a.npy", "data/drawn_faces/train/happy/1.png"),
+    *("data/runs/sample/best-hed-1/history.csv", "data/runs/sample/notebook_4/1.json"),
     *(
         "data/.Face_emotions.unfinished-12-34-0123abcd/train/1.png",
         "data/weights/.x.unfinished-1-2/part",
@@ -330,7 +331,7 @@ def test_clean_takes_what_runs_made_and_nothing_else(tree: Path, capsys: pytest.
     assert files_below(tree) == {*KEPT, *SET_UP}
     printed = capsys.readouterr().out
     assert re.search(r"\d\.\d MB  data/cache$", printed, re.MULTILINE)
-    assert printed.count(" MB  ") == len(printed.splitlines()) == 14
+    assert printed.count(" MB  ") == len(printed.splitlines()) == 15
 
 
 def test_uninstall_also_takes_what_the_course_set_up(tree: Path):

@@ -263,10 +263,93 @@ def test_details_travel_as_json(trained):
     assert json.loads(json.dumps(course.settings.of("training")))
 
 
+def test_each_rung_names_all_settings_that_it_changes_and_no_other():
+    shown = ladder.changes()["settings"]
+    below = {name: str(value) for name, value in read_settings().of("training").items()}
+    for rung in ladder.RUNGS:
+        here = {k: str(v) for k, v in read_settings(**rung.settings).of("training").items()}
+        named = dict(part.split(" ", 1) for part in shown[rung.name].split(", ") if part)
+        assert below | named | {"recipe": here["recipe"]} == here
+        assert all(below[name] != value for name, value in named.items())
+        below = here
+    assert shown["mean"] == "mean vggface"
+    assert shown["larger"] == "image_size 96"
+    assert "head_epochs 8" in shown["block3"] and shown["longer"] == "epochs 24, trainable block3"
+
+
 def test_every_rung_is_a_valid_set_of_parameters():
     for rung in ladder.RUNGS:
         assert read_settings(**rung.settings)
     assert len({rung.name for rung in ladder.RUNGS}) == len(ladder.RUNGS)
+
+
+@pytest.fixture
+def at_home(tiny_faces, tmp_path, monkeypatch):
+    """Let commands use the tiny faces and folders of their own; return the runs' folder."""
+    names = {"TRAIN_DATA": tiny_faces / "train", "VAL_DATA": tiny_faces / "test"}
+    names |= {"DATA": tmp_path / "data", "OUTPUT": tmp_path / "output", "BATCH_SIZE": 16}
+    names |= {"EPOCHS": 4, "PRECISION": "float32"}
+    for name, value in names.items():
+        monkeypatch.setenv(f"EMOTIONS_{name}", str(value))
+    return tmp_path / "data" / "runs" / "sample"
+
+
+def test_a_stopped_run_does_not_count_and_goes_on_to_the_same_result(at_home, monkeypatch, capsys):
+    command = ["train", "seed", "--weights", "hed", "--seeds", "1"]
+    train, say = training.train, run_recipes._say
+
+    def stop_after_two(history):
+        say(history)
+        if len(history) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_recipes, "_say", stop_after_two)
+    often = {"checkpoint_every": 0}
+    monkeypatch.setattr(training, "train", lambda task, **more: train(task, **(more | often)))
+    with pytest.raises(SystemExit, match=r"stopped after epoch 2 of 4.*same command again"):
+        run_recipes.main([*command, "2"])  # nor does it go on with the next seed
+    assert runs.finished(at_home) == []
+    monkeypatch.setattr(run_recipes, "_say", say)
+    capsys.readouterr()
+    run_recipes.main(command)
+    said = capsys.readouterr().out
+    assert "epoch 4:" in said and "epoch 1:" not in said  # it went on
+    went_on = (at_home / "seed-hed-1" / "history.csv").read_bytes()
+    assert [folder.name for folder in runs.finished(at_home)] == ["seed-hed-1"]
+    run_recipes.main(command)
+    assert "there already" in capsys.readouterr().out
+    for file in (at_home / "seed-hed-1").iterdir():
+        file.unlink()
+    run_recipes.main(command)
+    assert (at_home / "seed-hed-1" / "history.csv").read_bytes() == went_on
+
+
+def test_an_earlier_run_that_was_stopped_is_trained_again(trained, tmp_path):
+    """Earlier editions kept stopped trainings like finished ones."""
+    _, task, _, _ = trained
+    for name, epochs in (("seed-hed-1", 3), ("seed-hed-2", 4)):
+        facts = {"epochs": 4, "epochs_run": epochs}
+        (tmp_path / name).mkdir()
+        classifier.save(tmp_path / name / classifier.SHIPPED, task, facts)
+    assert [folder.name for folder in runs.finished(tmp_path)] == ["seed-hed-2"]
+
+
+def test_runs_from_weights_files_lie_side_by_side_and_are_told_apart(tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(run_recipes, "train_one", lambda name, *_: trained.append(name))
+    files = [tmp_path / name / "x.h5" for name in ("one", "two")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(file.parent.name)
+    command = ["train", "seed", "--seeds", "1", "--weights"]
+    run_recipes.main([*command, *map(str, files), "hed"])
+    assert len(set(trained)) == 3 and trained[2] == "seed-hed-1"
+    for name in trained:
+        assert (tmp_path / name).parent == tmp_path
+        assert name.startswith("seed-") and name.endswith("-1")
+    files[0].rename(tmp_path / "x.h5")  # elsewhere, and still the same weights
+    run_recipes.main([*command, str(tmp_path / "x.h5")])
+    assert trained[3] == trained[0]
 
 
 @pytest.fixture(scope="module")
@@ -302,6 +385,18 @@ def test_recipes_from_the_command_line_to_the_shipped_classifier(results_folder)
     assert details["recipe"] == best["recipe"] == "frozen_plus"
     card = (results_folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert f"--seeds {details['random_seed']}" in card and "PrivateTest" not in card
+
+
+def test_the_committed_results_of_runs_have_the_names_that_the_code_writes(results_folder):
+    of_fer2013 = {"accuracy_public", "accuracy_private"}  # no other data have these parts
+    written = set(runs.read(results_folder / "results.json"))
+    committed = classifier.REFERENCE.parent
+    assert set(runs.read(committed / "results.json")) == written | of_fer2013
+    for name in ("ladder.csv", "curves.csv"):
+        assert list(pd.read_csv(committed / name)) == list(pd.read_csv(results_folder / name)), name
+    changes = dict(ladder.changes()["change"])
+    rungs = pd.read_csv(committed / "ladder.csv").set_index("rung")["change"]
+    assert {name: words for name, words in rungs.items() if changes.get(name, words) != words} == {}
 
 
 def test_the_spread_of_seeds(results_folder):

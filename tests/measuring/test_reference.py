@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from emotions.data import copies
 from emotions.data.faces import GENUINE_FER2013_FINGERPRINT
-from emotions.measuring import classifier, scores
+from emotions.measuring import classifier, model_card, scores
 from emotions.settings import ROOT
 from emotions.showing.report import SEED_REPORT
 
@@ -123,6 +123,8 @@ def test_the_shipped_classifier_is_small_described_and_measured():
     assert {row["views"] for row in rows} >= {1, 2}
     card = (REFERENCE / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert details["weights"] in card and f"{rows[0]['accuracy_test']:.1%}" in card
+    assert card == model_card.write(details, REFERENCE / "results.json")
+    assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")
 
 
 def recipe_row(row: dict) -> list[str]:

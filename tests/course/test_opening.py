@@ -1,0 +1,58 @@
+"""What a notebook starts with: the data stay loaded, features come from the cache, results say
+what they were made from.
+"""
+
+import json
+
+import numpy as np
+import pytest
+from emotions.course import opening as course_setup
+from emotions.training import task as training
+
+
+@pytest.fixture
+def course(tiny_course):
+    return tiny_course(weights="random", precision="float32")
+
+
+def test_other_settings_keep_the_data_and_other_folders_read_them(course, monkeypatch, tmp_path):
+    reads = []
+    load = course_setup.load_data
+    monkeypatch.setattr(course_setup, "load_data", lambda s: reads.append(s) or load(s))
+    settings = course.settings.changed(epochs=3, output=tmp_path)
+    other = course.changed(settings)
+    assert other.data is course.data and other.settings == settings and not reads
+    assert other.folder == tmp_path / course.data.name
+    assert other.faces_folder == other.folder / "faces"
+    swapped = {"train_data": settings.val_data, "val_data": settings.train_data}
+    turned = course.changed(settings.changed(**swapped))
+    assert len(turned.data.train) == len(course.data.test) and len(reads) == 1
+    assert turned.settings.epochs == 3
+
+
+def test_features_are_those_of_the_layers_and_of_the_rows_in_their_order(course):
+    model, policy = course_setup.open_backbone(course)
+    rows = np.array([9, 2, 5])
+    flat, pooled = (
+        course.features(model, rows, ["pool5", "pool3"], pooling)
+        for pooling in ("flatten", "average")
+    )
+    assert [values.shape for values in flat] == [(3, 512), (3, 6 * 6 * 256)]
+    assert [values.shape for values in pooled] == [(3, 512), (3, 256)]
+    assert all(values.dtype == np.float32 for values in (*flat, *pooled))
+    images = training.prepared_images(course.settings, course.data, rows)
+    maps = np.asarray(training.keras.Model(
+        model.model.input, model.model.get_layer("pool3").output
+    )(images))  # fmt: skip
+    np.testing.assert_allclose(flat[1], maps.reshape(3, -1), rtol=0.01, atol=0.01 * maps.max())
+
+
+def test_what_is_recorded_says_what_it_was_made_from(course, tmp_path):
+    course = course.changed(course.settings.changed(output=tmp_path))
+    model, _ = course_setup.open_backbone(course)
+    facts = course.record("made_up", model, answer=42)
+    assert json.loads((course.folder / "made_up.json").read_text()) == facts
+    assert facts["answer"] == 42 and facts["precision"] == "float32"
+    assert facts["data_fingerprint"] == course.data.fingerprint
+    assert facts["weights_digest"] == model.digest and "keras" in facts["versions"]
+    assert "weights" not in course.record("without", answer=1)
