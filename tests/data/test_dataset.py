@@ -439,7 +439,7 @@ def test_altered_fingerprint_in_the_cache_is_not_believed(faces, load, tmp_path)
     content = json.loads(info.read_text())
     content["info"]["fingerprint"] = GENUINE_FER2013_FINGERPRINT
     info.write_text(json.dumps(content))
-    assert load(faces).name == "my_faces"
+    assert load(faces).name.startswith("my_faces_")
 
 
 def test_two_loads_at_once(faces, load):
@@ -501,31 +501,52 @@ def swap(one: Path, other: Path) -> None:
 @pytest.mark.parametrize(
     "folder, name, title",
     [
-        ("My Faces-2", "my_faces_2", "My Faces-2"),
-        ("Gesichter für alle", "gesichter_fur_alle", "Gesichter für alle"),
-        ("顔", "data_set", "顔"),
-        ("fer2013", "fer2013_other", "fer2013 (other)"),
-        ("FER-2013", "fer_2013_other", "FER-2013 (other)"),
-        ("sample", "sample_other", "sample (other)"),
-        ("drawn_faces", "drawn_faces_other", "drawn_faces (other)"),
+        ("My Faces-2", "my_faces_2_000000", "My Faces-2"),
+        ("Gesichter für alle", "gesichter_fur_alle_000000", "Gesichter für alle"),
+        ("顔", "data_set_000000", "顔"),
+        ("fer2013", "fer2013_other_000000", "fer2013 (other)"),
+        ("FER-2013", "fer_2013_other_000000", "FER-2013 (other)"),
+        ("sample", "sample_other_000000", "sample (other)"),
+        ("drawn_faces", "drawn_faces_other_000000", "drawn_faces (other)"),
     ],
 )
 def test_name_and_title_of_other_data(tmp_path, folder, name, title):
-    files = ("calm/0.png", "calm/drawn_00001.png")
-    found = name_and_title(tmp_path / folder / "train", files, "0" * 64)
+    found = name_and_title(tmp_path / folder / "train", False, "0" * 64)
     assert found == (name, title)
 
 
 def test_name_and_title_of_fer2013():
     fingerprint = GENUINE_FER2013_FINGERPRINT
-    found = name_and_title(Path("anything/train"), ("a/1.jpg",), fingerprint)
+    found = name_and_title(Path("anything/train"), False, fingerprint)
     assert found == ("fer2013", "FER-2013")
 
 
 def test_name_and_title_of_the_drawn_faces(tmp_path):
-    files = ("calm/drawn_00001.png", "wild/drawn_00001.png")
-    found = name_and_title(tmp_path / "train", files, "0" * 64)
+    found = name_and_title(tmp_path / "train", True, "0" * 64)
     assert found == ("sample", "drawn faces")
+
+
+def test_drawn_faces_are_told_by_their_pixels(tiny_faces, tmp_path):
+    assert load_faces(tiny_faces / "train", tiny_faces / "test", tmp_path / "a").name == "sample"
+    copy = tmp_path / "mine"
+    shutil.copytree(tiny_faces, copy)
+    for file in copy.rglob("*.png"):  # other pictures, the names of the drawn ones
+        with Image.open(file) as image:
+            image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(file)
+    data = load_faces(copy / "train", copy / "test", tmp_path / "b")
+    assert (data.name, data.title) == (f"mine_{data.fingerprint[:6]}", "mine")
+
+
+def test_two_data_sets_in_folders_of_one_name_get_two_names(tiny_faces, tmp_path):
+    names = set()
+    for number, angle in enumerate((Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180)):
+        folder = tmp_path / str(number) / "faces"
+        shutil.copytree(tiny_faces, folder)
+        for file in folder.rglob("*.png"):
+            with Image.open(file) as image:
+                image.transpose(angle).save(file)
+        names.add(load_faces(folder / "train", folder / "test", tmp_path / "cache").name)
+    assert len(names) == 2
 
 
 def test_fer2013_part():

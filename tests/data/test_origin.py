@@ -1,11 +1,13 @@
 """Is it the data you think: altered copies are told from the genuine set, whatever was altered."""
 
 import io
+import re
 from dataclasses import replace
 
+import make_sketch
 import numpy as np
 import pytest
-from emotions.data import origin
+from emotions.data import origin, sketch, statistics
 from emotions.data.drawn import draw_data_set
 from emotions.data.faces import FaceData, ImageSet, load_faces
 from PIL import Image, ImageFilter, ImageOps
@@ -105,20 +107,20 @@ def joined(one: ImageSet, other: ImageSet) -> ImageSet:
 
 
 def test_train_and_test_of_one_source_get_no_warning(drawn):
-    assert origin.split_warnings(drawn) == []
+    assert statistics.split_warnings(drawn) == []
 
 
 @pytest.mark.parametrize("name", ALTERATIONS)
 def test_a_test_split_that_was_altered_gets_a_warning(drawn, name):
     altered = with_images(drawn, None, ALTERATIONS[name](np.asarray(drawn.test.images)))
-    found = origin.split_warnings(altered)
+    found = statistics.split_warnings(altered)
     assert found and all(text.startswith("Train and test do not look alike") for text in found)
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_so_does_an_alteration_that_no_one_thought_of(drawn, number):
     altered = with_images(drawn, unforeseen(number)(np.asarray(drawn.train.images)), None)
-    assert origin.split_warnings(altered)
+    assert statistics.split_warnings(altered)
 
 
 def test_few_images_get_no_false_warning(drawn):
@@ -127,11 +129,11 @@ def test_few_images_get_no_false_warning(drawn):
         train=rows(drawn.train, np.arange(0, 420, 10)),
         test=rows(drawn.test, np.arange(0, 210, 10)),
     )
-    assert origin.split_warnings(few) == []
+    assert statistics.split_warnings(few) == []
 
 
 def test_the_seed_does_not_decide(drawn):
-    assert [origin.split_warnings(drawn, seed) for seed in (1, 2, 3)] == [[], [], []]
+    assert [statistics.split_warnings(drawn, seed) for seed in (1, 2, 3)] == [[], [], []]
 
 
 # Altered copies -----------------------------------------------------------------------
@@ -149,7 +151,7 @@ def test_a_copy_with_other_pixels_is_not_genuine(drawn, genuine, name):
     parts = (np.asarray(part.images) for part in (drawn.train, drawn.test))
     said = origin.origin_of(with_images(drawn, *map(change, parts)), genuine)
     assert said.startswith("FER-2013, altered: "), said
-    assert "other pixels" in said or "not recognised" in said
+    assert "other pixels" in said or "beyond recognition" in said
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -185,28 +187,32 @@ def test_a_copy_that_was_split_anew(drawn, genuine):
     again = replace(drawn, train=rows(both, order[:420]), test=rows(both, order[420:]))
     said = origin.origin_of(again, genuine)
     moved = int((order[:420] >= 420).sum() + (order[420:] < 420).sum())
-    assert said == f"FER-2013, altered: {moved} images moved between train and test"
+    assert said.startswith(f"FER-2013, altered: {moved} images moved between train and test (")
 
 
 def test_a_copy_with_other_labels(drawn, genuine):
     labels = drawn.train.labels.copy()
     labels[:30] = (labels[:30] + 1) % 7
     other = replace(drawn, train=replace(drawn.train, labels=labels))
-    assert origin.origin_of(other, genuine) == "FER-2013, altered: 30 images in another class"
+    assert origin.origin_of(other, genuine) == (
+        "FER-2013, altered: 30 images in another class (train: 30 angry), recognised by pixels"
+    )
 
 
 def test_a_copy_with_augmented_and_doubled_images(drawn, genuine):
     part = rows(drawn.train, np.arange(100))
     turned = replace(part, images=part.images[:, :, ::-1].copy())
     said = origin.origin_of(replace(drawn, train=joined(drawn.train, turned)), genuine)
-    assert "(mirrored)" in said and "100 images more than there should be" in said
+    # the drawn faces are so even that a mirrored one can be nearer to a face as it was
+    assert "(mirrored)" in said and "missing" not in said
+    assert sum(map(int, re.findall(r"about (\d+) images added that are copies", said))) == 100
     said = origin.origin_of(replace(drawn, train=joined(drawn.train, part)), genuine)
-    assert said == "FER-2013, altered: 100 exact copies added"
+    assert said.startswith("FER-2013, altered: 100 exact copies added (train: ")
 
 
 def test_half_of_the_set(drawn, genuine):
     half = replace(drawn, train=rows(drawn.train, np.arange(0, 420, 2)))
-    assert "about 210 images missing" in origin.origin_of(half, genuine)
+    assert "210 images missing (train: " in origin.origin_of(half, genuine)
 
 
 def test_other_data_are_other_data(drawn):
@@ -228,23 +234,166 @@ def test_findings_are_made_once_and_damage_makes_them_anew(drawn, tmp_path, monk
     assert origin.examine(drawn, tmp_path) == first
 
 
-# The genuine data ---------------------------------------------------------------------
+@pytest.mark.parametrize("view", sketch.VIEWS[1:])
+def test_the_signs_of_a_view_are_those_of_the_seen_images(drawn, view):
+    images = drawn.test.images[..., 0]
+    turns = [v for v in sketch.VIEWS if v.startswith("turned")]
+    if view in turns:
+        seen = np.rot90(images, turns.index(view) + 1, (1, 2))
+    else:
+        seen = images[:, :, ::-1] if view == "mirrored" else 255 - images
+    wrong = sketch.low_signs(seen) ^ sketch.signs_of_view(sketch.low_signs(images), view)
+    assert np.bitwise_count(wrong).max() <= 1
+
+
+def test_one_image_less_in_one_class_is_not_genuine(drawn, genuine):
+    less = replace(drawn, test=rows(drawn.test, np.arange(1, 210)))
+    assert origin.origin_of(less, genuine) == (
+        "FER-2013, altered: 1 images missing (test: 1 angry), recognised by pixels"
+    )
+
+
+def test_class_names_in_capitals_are_the_same_and_others_are_named(drawn, genuine):
+    def named(classes):
+        parts = (replace(part, classes=classes) for part in (drawn.train, drawn.test))
+        return origin.origin_of(FaceData(*parts, "faces", "faces", "x", ()), genuine)
+
+    assert named(tuple(name.title() for name in drawn.train.classes)) == "genuine FER-2013"
+    swapped = ("Disgust", "Angry", "Fear", "Happy", "Neutral", "Sad", "Surprise")
+    assert "images in another class" in named(swapped)
+    said = named(("Wut", "Ekel", "fear", "happy", "neutral", "sad", "surprise"))
+    assert said.startswith(
+        "FER-2013, altered: other names of classes (Wut for angry, Ekel for disgust), recognised"
+    )
+
+
+def test_large_images_are_read_a_few_at_a_time(drawn, monkeypatch):
+    images = np.zeros((200, 224, 224, 3), np.uint8)
+    held = []
+    monkeypatch.setattr(
+        sketch, "small_grey", lambda part: held.append(part.nbytes) or part[:, :48, :48, 0]
+    )
+    labels, files = np.zeros(200, np.int64), ("a/0.png",) * 200
+    part = ImageSet(images, labels, ("a",), files)
+    sketch.sketch_of(replace(drawn, train=part, test=part))
+    assert len(held) > 2 and max(held) <= 2**23
+    monkeypatch.setattr(statistics, "texture", lambda some: held.append(some.nbytes) or some[:, :1])
+    statistics._described(images, np.arange(200))
+    assert max(held) <= 2**23
+
+
+# The genuine data: its sketch is altered, which is as good as altering 35,887 files ------------
+
+
+@pytest.fixture(scope="module")
+def faces(fer2013) -> origin.Sketch:
+    return origin.sketch_of(fer2013)
+
+
+@pytest.fixture(scope="module")
+def nameless(faces) -> origin.Sketch:
+    return replace(faces, numbers=np.zeros_like(faces.numbers))
+
+
+def chosen(data: origin.Sketch, some: np.ndarray) -> origin.Sketch:
+    names = ("checksums", "signs", "numbers", "test", "labels", "measures")
+    return replace(data, **{name: getattr(data, name)[some] for name in names})
+
+
+def with_other_pixels(data: origin.Sketch, some: np.ndarray, bits: int) -> origin.Sketch:
+    """Give some images another checksum, and turn the first `bits` of their 63 signs round."""
+    sums, signs = data.checksums.copy(), data.signs.copy()
+    sums[some] = np.random.default_rng(5).integers(0, 2**32, len(some), np.uint32)
+    signs[some] ^= np.packbits(np.arange(64) < bits + 1).view(np.uint64)[0] & ~np.uint64(1)
+    return replace(data, checksums=sums, signs=signs)
+
+
+def said(data: origin.Sketch) -> str:
+    changes, grounds = origin.differences(data, origin.read_sketch())
+    return ", ".join([*changes, grounds])
+
+
+def some(count: int, data: origin.Sketch) -> np.ndarray:
+    return np.random.default_rng(0).permutation(len(data.test))[:count]
 
 
 @pytest.mark.fer2013
-def test_the_shipped_sketch_is_that_of_fer2013(fer2013):
-    made, shipped = origin.sketch_of(fer2013), origin.read_sketch()
-    for name in ("checksums", "signs", "test", "labels"):
+def test_the_shipped_sketch_is_that_of_fer2013(fer2013, faces, tmp_path):
+    make_sketch.write_sketch(faces, tmp_path / "sketch.npz")
+    made, shipped = sketch.read_sketch(tmp_path / "sketch.npz"), origin.read_sketch()
+    for name in ("checksums", "signs", "numbers", "test", "labels", "measures"):
         np.testing.assert_array_equal(getattr(made, name), getattr(shipped, name))
     assert origin.origin_of(fer2013) == "genuine FER-2013"
-    assert origin.alterations(fer2013, shipped) == []
-    assert origin.split_warnings(fer2013) == []
+    assert origin.differences(faces, shipped) == ([], "pixels")
+    assert statistics.split_warnings(fer2013) == []
 
 
 @pytest.mark.fer2013
-@pytest.mark.parametrize("name", ["equalised"])
-def test_altered_copies_of_fer2013(fer2013, name):
-    change, copy = ALTERATIONS[name], replace(fer2013, name="fer2013_other")
-    parts = [change(np.asarray(part.images)) for part in (copy.train, copy.test)]
-    assert origin.origin_of(with_images(copy, *parts)).startswith("FER-2013, altered: about 3")
-    assert origin.split_warnings(with_images(copy, None, parts[1]))
+@pytest.mark.parametrize("split, count", [("train", 350), ("test", 110)])
+def test_a_class_that_was_thinned_out(nameless, split, count):
+    disgust = np.flatnonzero((nameless.labels == 1) & (nameless.test == (split == "test")))
+    rest = np.setdiff1d(np.arange(len(nameless.test)), disgust[:count])
+    assert said(chosen(nameless, rest)) == (
+        f"{count} images missing ({split}: {count} disgust), pixels"
+    )
+
+
+@pytest.mark.fer2013
+def test_images_replaced_by_others_are_not_called_missing(nameless):
+    text = said(with_other_pixels(nameless, some(350, nameless), 25))
+    assert text.startswith("350 images replaced or changed beyond recognition (train: ")
+    assert "missing" not in text and "moved" not in text
+
+
+@pytest.mark.fer2013
+def test_file_names_tell_what_pixels_do_not(faces, nameless):
+    most = some(32_000, faces)
+    text = said(with_other_pixels(faces, most, 25))
+    assert text == "32,000 images that only their file names tell, file names"
+    half = chosen(with_other_pixels(nameless, most, 25), np.arange(0, len(faces.test), 2))
+    assert origin.differences(half, origin.read_sketch()) is None
+
+
+@pytest.mark.fer2013
+def test_a_test_folder_of_training_images(nameless):
+    train = np.flatnonzero(~nameless.test)
+    again = chosen(nameless, np.concatenate([train, train[some(7178, chosen(nameless, train))]]))
+    text = said(replace(again, test=np.arange(len(again.test)) >= len(train)))
+    assert "moved" not in text
+    for what in ("exact copies added", "images missing"):
+        (number,) = re.findall(rf"([\d,]+) {what}", text)
+        assert 0.95 * 7178 < int(number.replace(",", "")) <= 7178
+
+
+@pytest.mark.fer2013
+def test_moves_and_swaps_are_found_in_other_pixels_too(nameless):
+    everything = np.arange(len(nameless.test))
+    altered = with_other_pixels(nameless, everything, 3)
+    other = some(3000, nameless)
+    test, labels = altered.test.copy(), altered.labels.copy()
+    test[other[:2000]] ^= True
+    labels[other[2000:]] = (labels[other[2000:]] + 1) % 7
+    text = said(replace(altered, test=test, labels=labels))
+    for what, truth in (("moved between train and test", 2000), ("in another class", 1000)):
+        (number,) = re.findall(rf"([\d,]+) images {what}", text)
+        assert abs(int(number.replace(",", "")) - truth) <= 0.05 * truth
+    text = said(altered)
+    assert "moved" not in text and "class" not in text and "missing" not in text
+
+
+@pytest.mark.fer2013
+def test_a_checksum_that_collides_moves_no_image(nameless):
+    altered = with_other_pixels(nameless, np.arange(len(nameless.test)), 3)
+    altered.checksums[0] = nameless.checksums[-1]
+    text = said(altered)
+    assert "moved" not in text and "class" not in text
+
+
+@pytest.mark.fer2013
+def test_altered_copies_of_fer2013(fer2013):
+    change, copy = ALTERATIONS["equalised"], replace(fer2013, name="fer2013_other")
+    test = change(np.asarray(copy.test.images))
+    text = origin.origin_of(with_images(copy, None, test))
+    assert re.search("about 6,... images with other pixels [(]more contrast", text), text
+    assert "1,078 images that only their file names tell" in text and "missing" not in text
+    assert statistics.split_warnings(with_images(copy, None, test))

@@ -41,6 +41,8 @@ class Course:
         `output/<data set>/faces`: figures that do; ignored by git.
     origin
         Which data these are: "genuine FER-2013", "FER-2013, altered: …", "other data", ...
+    warnings
+        In what training and test images differ more than images of one source would.
     """
 
     settings: Settings
@@ -48,6 +50,7 @@ class Course:
     folder: Path
     faces_folder: Path
     origin: str = ""
+    warnings: tuple[str, ...] = ()
 
     def footer(self, weights: str | None = None) -> str:
         """Return what stands below a figure: the data and, if it depends on them, the weights."""
@@ -80,6 +83,7 @@ class Course:
         facts = {
             "data": self.data.title,
             "data_origin": self.origin,
+            "data_warnings": list(self.warnings),
             "data_fingerprint": self.data.fingerprint,
             "training_images": len(self.data.train),
             "test_images": len(self.data.test),
@@ -211,7 +215,7 @@ def open_course(**changes: Any) -> Course:
     print(f"Data: {data.title}, {len(data.train):,} training and {len(data.test):,} test images.")
     found = examine(settings, data)
     folder = settings.output / data.name
-    return Course(settings, data, folder, folder / "faces", found.origin)
+    return Course(settings, data, folder, folder / "faces", found.origin, found.warnings)
 
 
 def make_deterministic() -> None:

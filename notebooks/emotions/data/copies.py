@@ -26,6 +26,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from emotions.data.faces import FaceData, ImageSet
+from emotions.data.statistics import small_grey
 from emotions.files import DataError, one_line, replacing, row_by_row
 from emotions.loops import with_progress
 
@@ -37,7 +38,6 @@ Progress = Callable[..., Iterable]
 MOST_DIFFERENT_BITS = 8  # of the 64 bits of the hash
 LEAST_CORRELATION = 0.90  # of the grey values of two images
 
-THUMBNAIL_SIDE = 48  # pixels; keeps the memory small for any image size
 ROWS_AT_ONCE = 256
 PAIRS_AT_ONCE = 4096
 
@@ -68,33 +68,15 @@ def copy_groups(images: Iterable[np.ndarray]) -> np.ndarray:
     return _number_by_appearance(digests)
 
 
-def near_copy_groups(images: np.ndarray, *, progress: Progress | None = None) -> np.ndarray:
-    """Number the images so that images showing the same picture share a number.
-
-    Two images show the same picture if they are exact copies, or if their perceptual hashes
-    differ in at most 8 of 64 bits and their grey values correlate with at least 0.90. Groups are
-    chained: if A is a near copy of B, and B of C, all three are one group. Mirrored and turned
-    pictures are not found. Images are compared at 48 x 48 pixels.
-
-    Parameters
-    ----------
-    images : np.ndarray
-        uint8 (n, height, width, channels), 1 or 3 channels.
-    progress : callable, optional
-        Called like ``tqdm(iterable, total=..., desc=...)``; what it returns is iterated.
-
-    Returns
-    -------
-    np.ndarray
-        int64 (n,): 0 for the first image and its near copies, 1 for the next new one, ...
-    """
-    return _near_groups(_thumbnails(images), copy_groups(images), progress)
-
-
 def _near_groups(
     thumbnails: np.ndarray, copies: np.ndarray, progress: Progress | None
 ) -> np.ndarray:
-    """Join groups of exact copies whose thumbnails, uint8 (n, 48, 48), show the same picture."""
+    """Join groups of exact copies whose thumbnails, uint8 (n, 48, 48), show the same picture.
+
+    Two images show the same picture if their perceptual hashes differ in at most 8 of 64 bits and
+    their grey values correlate with at least 0.90. Groups are chained: if A is a near copy of B,
+    and B of C, all three are one group. Mirrored and turned pictures are not found.
+    """
     _, first = np.unique(copies, return_index=True)  # one image for each group of exact copies
     hashes = _perceptual_hashes(
         with_progress(thumbnails[first], progress, len(first), "Hashing images")
@@ -109,15 +91,6 @@ def _near_groups(
         same = _correlations(vectors, one, other) >= LEAST_CORRELATION
         joined = _join(joined, one[same], other[same])
     return _number_by_appearance(joined[copies])
-
-
-def _thumbnails(images: np.ndarray) -> np.ndarray:
-    """Return the images in grey with 48 x 48 pixels, uint8 (n, 48, 48)."""
-    thumbnails = np.empty((len(images), THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8)
-    for row, image in enumerate(images):
-        grey = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L")
-        thumbnails[row] = grey.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
-    return thumbnails
 
 
 def _perceptual_hashes(thumbnails: Iterable[np.ndarray]) -> np.ndarray:
@@ -181,8 +154,9 @@ def find_problems(data: FaceData, *, progress: Progress | None = None) -> pd.Dat
         One row per image, first train, then test, in the order of the image sets:
 
         - split: "train" or "test"; file: as in `ImageSet.files`; label: name of the class
-        - copy_group, near_copy_group: see `copy_groups` and `near_copy_groups`, numbered over
-          both splits together
+        - copy_group: the same number for identical pixels (`copy_groups`), near_copy_group: for
+          the same picture, also with another watermark, contrast or slightly other crop; both are
+          numbered over both splits together
         - surplus_copy: an earlier image of the same split has identical pixels
         - copy_in_other_split: an image of the other split has identical pixels
         - conflicting_label: an image of any split has identical pixels and another label
@@ -194,7 +168,8 @@ def find_problems(data: FaceData, *, progress: Progress | None = None) -> pd.Dat
     """
     parts = {"train": data.train, "test": data.test}
     copies = copy_groups(chain.from_iterable(part.images for part in parts.values()))
-    thumbnails = np.concatenate([_thumbnails(part.images) for part in parts.values()])
+    # Images are compared at 48 x 48 pixels in grey.
+    thumbnails = np.concatenate([small_grey(part.images) for part in parts.values()])
     table = pd.DataFrame(
         {
             "split": np.repeat(list(parts), [len(part) for part in parts.values()]),

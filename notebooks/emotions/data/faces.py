@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -132,31 +132,46 @@ def load_faces(
                 cached = read_cache(folder, train, test)
     if cached is None:
         raise DataError(f"The cache {folder} is damaged; close other notebooks and delete it.")
-    name, title = name_and_title(train.folder, (*train.files, *test.files), cached.fingerprint)
     train_set = ImageSet(cached.train, train.labels, train.classes, train.files)
     test_set = ImageSet(cached.test, test.labels, test.classes, test.files)
+    drawn = are_drawn(train_set, test_set)
+    name, title = name_and_title(train.folder, drawn, cached.fingerprint)
     return FaceData(train_set, test_set, name, title, cached.fingerprint, cached.notes)
 
 
-def name_and_title(train_folder: Path, files: Sequence[str], fingerprint: str) -> tuple[str, str]:
+def are_drawn(train: ImageSet, test: ImageSet) -> bool:
+    """Tell whether these are the faces that the course draws: by all names and some pixels."""
+    if not all(re.fullmatch(r".*/drawn_[^/]*\.png", file) for file in (*train.files, *test.files)):
+        return False
+    from emotions.data.drawn.people import is_drawn  # here, as it is needed only without FER-2013
+
+    return all(
+        is_drawn(split, part.files[row], part.images[row])
+        for split, part in (("train", train), ("test", test))
+        for row in np.linspace(0, len(part) - 1, 8, dtype=int)
+    )
+
+
+def name_and_title(train_folder: Path, drawn: bool, fingerprint: str) -> tuple[str, str]:
     """Return a name for file names and a title for headings.
 
-    Only the genuine pixels of FER-2013 are called "fer2013" and "FER-2013". A data set is the
-    "sample" of "drawn faces" if every image of it is named ``drawn_*.png``. Any other data set is
-    called after the folder around the training folder; if that has one of the names above, the
-    name gets "_other" and the title " (other)".
+    Only the genuine pixels of FER-2013 are called "fer2013" and "FER-2013", only faces that the
+    course has drawn are the "sample" of "drawn faces". Any other data set is called after the
+    folder around the training folder; if that has one of the names above, the title gets
+    " (other)". The first six digits of the fingerprint stand behind the name, so that results of
+    two data sets in folders of one name do not overwrite each other.
     """
     if fingerprint == GENUINE_FER2013_FINGERPRINT:
         return "fer2013", RESERVED_TITLES["fer2013"]
-    if all(re.fullmatch(r".*/drawn_[^/]*\.png", file) for file in files):
+    if drawn:
         return "sample", RESERVED_TITLES["sample"]
     title = Path(train_folder).resolve().parent.name or "data set"
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "data_set"
     reserved = {"fer2013", "sample", "drawnfaces"}
     if name.replace("_", "") in reserved:
-        return f"{name}_other", f"{title} (other)"
-    return name, title
+        name, title = f"{name}_other", f"{title} (other)"
+    return f"{name}_{fingerprint[:6]}", title
 
 
 def fer2013_part(files: Iterable[str]) -> np.ndarray:

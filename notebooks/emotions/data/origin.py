@@ -1,159 +1,171 @@
 """Whether the data are what you think they are: the genuine FER-2013, an altered copy, or others.
 
-And whether train and test come from one source. Copies of FER-2013 in the wild have the right
-names and counts and wrong pixels: blurred, equalised, enlarged, split anew, with augmented copies
-mixed in. The fingerprint of `emotions.data.faces` tells the genuine pixels from all others. A
-sketch of the genuine set says what became of an image: a checksum of its pixels, its split and
-class, and the signs of 63 low frequencies, which survive most changes and show nothing of a face.
-
-Source
-------
-imagehash's `phash` and C. Zauner: *Implementation and Benchmarking of Perceptual Image Hash
-Functions*, 2010, for signs of the discrete cosine transform as a hash.
+Copies of FER-2013 in the wild have the right names and counts and wrong pixels: blurred, equalised,
+enlarged, split anew, with augmented copies mixed in. Genuine are the data only if every image is
+there once, in its split and class. A sketch of the genuine set says what became of an image: a
+checksum of its pixels, its split and class, the number in Kaggle's name for it, and the signs of 63
+low frequencies, which survive most changes and show nothing of a face.
 """
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
-from scipy.fft import dctn
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from threadpoolctl import threadpool_limits
 
-from emotions.data.faces import FaceData, ImageSet
-from emotions.data.statistics import compare, measure
-from emotions.files import replacing, write_json
+from emotions.data.faces import FaceData
+from emotions.data.sketch import VIEWS, Sketch, read_sketch, signs_of_view, sketch_of
+from emotions.data.statistics import SIDE, split_warnings
+from emotions.files import write_json
 
-SKETCH = Path(__file__).with_name("fer2013_sketch.npz")
-VERSION = 1  # raise it when the checks change: earlier findings are then made anew
-SIDE = 48  # pixels; the genuine images'
+VERSION = 2  # raise it when the checks change: earlier findings are then made anew
 GENUINE = "genuine FER-2013"
 OTHER = "other data"
 DRAWN = "drawn faces"
-FREQUENCIES = 8  # of each direction; the mean is left out
-SAMPLE = 1500  # images that are looked up by their frequencies
+SAMPLE = 1500  # images that tell whether a view occurs at all
 # On FER-2013 an image that was blurred, equalised or enlarged keeps all but 0 to 9 of the 63 signs;
 # the nearest other image differs in 12 (medians of 600 images); of faces that the
 # course draws, 3 in 100 have one that differs in at most 8.
 MOST_DIFFERENT_SIGNS = 8
+ELSEWHERE = (
+    2  # signs that an image must be nearer to a face of another place than to one of its own
+)
+NOISE = 0.01  # of the images known by their signs: up to 0.1 % are taken for another such image
+HANDFUL = 0.05  # of the images looked up: so many are met by chance, or come in numbers not known
 ENOUGH = 0.25  # share of known images from which on data count as a copy
 
-# Both splits count as alike up to these: FER-2013's own splits are at 0.013 and 0.50.
-LARGEST_GAP = 0.1  # of the cumulative distributions of brightness, contrast, sharpness
-LARGEST_AREA = 0.62  # under the curve of a classifier that tells train from test
-FEWEST = 25  # images of each split that the classifier needs
-PER_SPLIT = 2000  # images that this classifier sees of each split
-
-VIEWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "": lambda images: images,
-    "mirrored": lambda images: images[:, :, ::-1],
-    "inverted": lambda images: 255 - images,
-    "turned by 90 degrees": lambda images: np.rot90(images, 1, (1, 2)),
-    "turned by 180 degrees": lambda images: np.rot90(images, 2, (1, 2)),
-    "turned by 270 degrees": lambda images: np.rot90(images, 3, (1, 2)),
-}
+UNRECOGNISABLE = "by name"
 
 
 # --------------------------------------------------------------------------------------
-# The sketch of a data set
+# Which image of the genuine set each image is
 # --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Sketch:
-    """What is known of each image of the genuine set, in no order.
+class Matches:
+    """Which images of a genuine set the images of a data set are.
 
     Attributes
     ----------
-    checksums
-        uint32 (n,), of the pixels.
-    signs
-        uint64 (n,), of the low frequencies.
-    test
-        bool (n,), whether it belongs to the test split.
-    labels
-        uint8 (n,), indices into `classes`.
-    classes
-        Sorted.
-    medians
-        Of brightness, contrast and sharpness, in grey levels.
+    row
+        int (n,): the genuine image that an image stands for, each at most once; -1 for none.
+    how
+        Of each image: "exact", one of `VIEWS` if its pixels are others, "by name" if they tell
+        nothing any more, None if it is not known. Known images without a row are added copies.
     """
 
-    checksums: np.ndarray
-    signs: np.ndarray
-    test: np.ndarray
-    labels: np.ndarray
-    classes: tuple[str, ...]
-    medians: tuple[float, ...]
+    def __init__(self, data: Sketch, genuine: Sketch) -> None:
+        self.data, self.genuine = data, genuine
+        self.row = np.full(len(data.signs), -1)
+        self.how = np.full(len(data.signs), None, object)
+        self._exact()
+        self._by_name()
+        for view in VIEWS:
+            self._by_signs(view)
+
+    def free(self) -> np.ndarray:
+        """Return the genuine rows that no image stands for."""
+        return np.setdiff1d(np.arange(len(self.genuine.signs)), self.row)
+
+    def noise(self) -> float:
+        """Return up to how many images may be found wrong because signs are taken for another's."""
+        return NOISE * sum(np.equal(self.how, view).sum() for view in VIEWS)
+
+    def _take(self, images: np.ndarray, pictures: np.ndarray, keys: np.ndarray) -> None:
+        """Give images the free rows whose key is their picture; those of their own place first."""
+        for split, label in ((True, True), (False, True), (True, False), (False, False)):
+            open_ = self.row[images] < 0
+            left, free = images[open_], self.free()
+            one = _places(pictures[open_], self.data, left, split, label)
+            other = _places(keys[free], self.genuine, free, split, label)
+            a, b = _pairs(one, other)
+            self.row[left[a]] = free[b]
+
+    def _exact(self) -> None:
+        rows = _lookup(self.data.checksums, self.genuine.checksums)
+        # 32 bits collide by chance, the signs then differ
+        alike = np.bitwise_count(self.data.signs ^ self.genuine.signs[rows]) <= 2
+        images = np.flatnonzero((rows >= 0) & alike)
+        self.how[images] = "exact"
+        self._take(images, self.data.checksums[images], self.genuine.checksums)
+
+    def _by_name(self) -> None:
+        unknown = np.equal(self.how, None) & (self.data.numbers > 0)
+        rows = _lookup(self.data.numbers, self.genuine.numbers)
+        images = np.flatnonzero(unknown & (rows >= 0))
+        self._take(images, self.data.numbers[images], self.genuine.numbers)
+        keys = self.genuine.checksums  # the image of that name may stand for a copy's row
+        self._take(images, keys[rows[images]], keys)
+        rows = np.where(self.row >= 0, self.row, rows)[images]
+        found = np.full(len(images), UNRECOGNISABLE, object)
+        for view in reversed(VIEWS):
+            seen = signs_of_view(self.data.signs[images], view) ^ self.genuine.signs[rows]
+            found[np.bitwise_count(seen) <= MOST_DIFFERENT_SIGNS] = view
+        self.how[images] = found
+
+    def _by_signs(self, view: str) -> None:
+        """Look up by their signs those images that are not known yet."""
+        images = np.flatnonzero(np.equal(self.how, None))
+        some = np.sort(np.random.default_rng(0).permutation(images)[:SAMPLE])
+        everything = np.arange(len(self.genuine.signs))
+        if np.sum(self._nearest(some, everything, view) >= 0) <= HANDFUL * len(some):
+            return
+        keys = self.genuine.checksums
+        before = np.equal(self.how, None)
+        for _ in range(3):  # two images may be nearest to one row, and a second one nearly as near
+            left = images[self.row[images] < 0]
+            rows = self._nearest(left, self.free(), view)
+            near = rows >= 0
+            self._take(left[near], keys[rows[near]], keys)
+        self.how[images[self.row[images] >= 0]] = view
+        left = images[self.row[images] < 0]
+        added = left[self._nearest(left, everything, view) >= 0]
+        if len(added) > HANDFUL * before.sum():
+            self.how[added] = view
+
+    def _nearest(self, images: np.ndarray, rows: np.ndarray, view: str) -> np.ndarray:
+        """Return the most alike of the genuine `rows` for each of the images, -1 if none is."""
+        found = np.full(len(images), -1)
+        if not len(rows):
+            return found
+        known, place = self.genuine.signs[rows], _places(0, self.genuine, rows)
+        signs, own = signs_of_view(self.data.signs[images], view), _places(0, self.data, images)
+        for start in range(0, len(images), 8):  # few, so that they stay in the processor's cache
+            part = slice(start, start + 8)
+            differ = np.bitwise_count(signs[part, None] ^ known)
+            differ += np.uint8(ELSEWHERE) * (own[part, None] != place)
+            best = differ.argmin(axis=1)
+            near = np.bitwise_count(signs[part] ^ known[best]) <= MOST_DIFFERENT_SIGNS
+            found[part] = np.where(near, rows[best], -1)
+        return found
 
 
-def sketch_of(data: FaceData) -> Sketch:
-    """Return the sketch of a data set."""
-    grey = np.concatenate([small_grey(part.images) for part in (data.train, data.test)])
-    signs = low_signs(grey)
-    order = np.argsort(signs, kind="stable")
-    test = np.repeat([False, True], [len(data.train), len(data.test)])
-    labels = np.concatenate([data.train.labels, data.test.labels]).astype(np.uint8)
-    medians = tuple(measure(grey[..., None]).median().round(3))
-    return Sketch(
-        checksums(grey)[order],
-        signs[order],
-        test[order],
-        labels[order],
-        data.train.classes,
-        medians,
-    )
+def _places(
+    keys: np.ndarray | int, data: Sketch, rows: np.ndarray, split: bool = True, label: bool = True
+) -> np.ndarray:
+    """Return keys (of 32 bits) that differ for other splits and other classes too, if wanted."""
+    places = split * data.test[rows] * 256 + label * (data.labels[rows].astype(np.int64) + 1)
+    return np.asarray(keys).astype(np.int64) * 512 + places
 
 
-def write_sketch(sketch: Sketch, file: Path) -> None:
-    """Write a sketch as an archive of arrays, without pickle."""
-    with replacing(file) as temporary:
-        np.savez_compressed(temporary, **{**vars(sketch), "classes": np.array(sketch.classes)})
+def _pairs(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return places in `one` and `other` that have the same key, each place at most once."""
+    codes, _ = pd.factorize(np.concatenate([one, other]))
+    counted = [
+        part * (len(codes) + 1) + pd.Series(part).groupby(part).cumcount().to_numpy()
+        for part in np.split(codes.astype(np.int64), [len(one)])
+    ]
+    return np.intersect1d(*counted, assume_unique=True, return_indices=True)[1:]
 
 
-def read_sketch(file: Path = SKETCH) -> Sketch:
-    """Read what `write_sketch` wrote; by default FER-2013's."""
-    with np.load(file, allow_pickle=False) as kept:
-        arrays = {name: kept[name] for name in kept.files}
-    classes = tuple(arrays.pop("classes").tolist())
-    return Sketch(**arrays | {"classes": classes, "medians": tuple(arrays["medians"].tolist())})
-
-
-def small_grey(images: np.ndarray) -> np.ndarray:
-    """Return images of any size, uint8 (n, side, side, channels), as uint8 (n, 48, 48)."""
-    if images.shape[1:] == (SIDE, SIDE, 1):
-        return np.asarray(images)[..., 0]
-    small = np.empty((len(images), SIDE, SIDE), np.uint8)
-    for row, image in enumerate(images):
-        grey = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L")
-        small[row] = grey.resize((SIDE, SIDE), Image.Resampling.BOX)
-    return small
-
-
-def checksums(images: np.ndarray) -> np.ndarray:
-    """Return 32 bits of each image's SHA-256, uint32 (n,)."""
-    digests = (hashlib.sha256(np.ascontiguousarray(image)).digest()[:4] for image in images)
-    return np.frombuffer(b"".join(digests), "<u4")
-
-
-def low_signs(images: np.ndarray) -> np.ndarray:
-    """Return the signs of the 63 lowest frequencies of images (n, side, side) as uint64 (n,)."""
-    found = []
-    for start in range(0, len(images), 2048):
-        part = images[start : start + 2048].astype(np.float32)
-        waves = dctn(part, axes=(1, 2), norm="ortho")[:, :FREQUENCIES, :FREQUENCIES]
-        signs = waves.reshape(len(part), -1) > 0
-        signs[:, 0] = False  # the mean
-        found.append(np.packbits(signs, axis=1).view(np.uint64).ravel())
-    return np.concatenate(found)
+def _lookup(wanted: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return for each number the row of the same known one, -1 if there is none."""
+    order = np.argsort(known, kind="stable")
+    places = np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)
+    rows = order[places]
+    return np.where(known[rows] == wanted, rows, -1)
 
 
 # --------------------------------------------------------------------------------------
@@ -177,7 +189,7 @@ def origin_of(data: FaceData, genuine: Sketch | None = None) -> str:
         "genuine FER-2013", "FER-2013, altered: …", "drawn faces" or "other data".
     """
     if genuine is None:
-        fixed = {"fer2013": GENUINE, "sample": DRAWN}
+        fixed = {"fer2013": GENUINE, "sample": DRAWN}  # names that only these pixels get
         if data.name in fixed:
             return fixed[data.name]
         genuine = read_sketch()
@@ -188,62 +200,61 @@ def origin_of(data: FaceData, genuine: Sketch | None = None) -> str:
 
 
 def alterations(data: FaceData, genuine: Sketch) -> list[str] | None:
-    """Return what was done to a genuine set to get these data; None if they are no copy of it."""
-    grey = np.concatenate([small_grey(part.images) for part in (data.train, data.test)])
-    known = _lookup(checksums(grey), genuine.checksums)
-    exact = known >= 0
-    seen = _seen_again(grey[~exact], genuine)
-    recognised = exact.sum() + sum(seen.values())
-    is_copy = recognised >= ENOUGH * len(grey) or _looks_like_it(data, genuine)
-    if not is_copy:
+    """Return what was done to a genuine set to get these data; None if they are no copy of it.
+
+    The last item says by what the copy was recognised.
+    """
+    found = differences(sketch_of(data), genuine)
+    if found is None:
         return None
-    test = np.repeat([False, True], [len(data.train), len(data.test)])
-    labels = np.concatenate([data.train.labels, data.test.labels])
-    found = _enlarged(data) + _other_pixels(grey, exact, seen, genuine)
-    found += _moved(known, exact, test, labels, data, genuine)
-    return found + _counts(known[exact], len(grey), recognised, genuine)
+    changes = _enlarged(data) + found[0]
+    return [*changes, f"recognised by {found[1]}"] if changes else []
 
 
-def _lookup(wanted: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return for each checksum the row of the same known one, -1 if there is none."""
-    order = np.argsort(known, kind="stable")
-    places = np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)
-    rows = order[places]
-    return np.where(known[rows] == wanted, rows, -1)
+def differences(data: Sketch, genuine: Sketch) -> tuple[list[str], str] | None:
+    """Return in what a copy differs from the genuine set and by what it is known; None if none."""
+    labels, renamed = _genuine_classes(data, genuine)
+    data = replace(data, labels=labels)
+    found = Matches(data, genuine)
+    by_name = np.equal(found.how, UNRECOGNISABLE)
+    pixels = np.mean(~np.equal(found.how, None) & ~by_name) >= ENOUGH
+    grounds = ["pixels"] * bool(pixels) + ["file names"] * bool(by_name.mean() >= ENOUGH)
+    if not grounds and _as_many_of_each(data, genuine):
+        grounds = ["the number of images of each class"]
+    if not grounds:
+        return None
+    changes = renamed + _other_pixels(found) + _moved(found) + _counts(found)
+    return changes, " and ".join(grounds)
 
 
-def _seen_again(images: np.ndarray, genuine: Sketch) -> Counter:
-    """Return about how many images of no known checksum are genuine ones in a known view."""
-    found: Counter = Counter()
-    if not len(images):
-        return found
-    rows = np.random.default_rng(0).permutation(len(images))[:SAMPLE]
-    left = images[np.sort(rows)]
-    weight = len(images) / len(left)
-    for name, view in VIEWS.items():
-        if len(left):
-            near = _nearest(low_signs(view(left)), genuine.signs) <= MOST_DIFFERENT_SIGNS
-            found[name] = round(weight * near.sum())
-            left = left[~near]
-    # Other faces meet a few of the genuine signs by chance: such a handful is no finding.
-    return Counter({name: n for name, n in found.items() if n > 0.05 * len(images)})
+def _genuine_classes(data: Sketch, genuine: Sketch) -> tuple[np.ndarray, list[str]]:
+    """Return labels by the genuine classes, -1 for unknown ones, and what to say of new names.
+
+    A class of another name is the genuine one that most of its known images belong to.
+    """
+    rows = _lookup(data.checksums, genuine.checksums)
+    rows = np.where(rows < 0, _lookup(data.numbers, genuine.numbers), rows)
+    labels, renamed = np.full(len(data.labels), -1), []
+    for label, name in enumerate(data.classes):
+        members = data.labels == label
+        known = rows[members & (rows >= 0)]
+        if name.casefold() in genuine.classes:
+            labels[members] = genuine.classes.index(name.casefold())
+        elif len(known) >= ENOUGH * members.sum():
+            labels[members] = np.bincount(genuine.labels[known]).argmax()
+            renamed.append(f"{name} for {genuine.classes[labels[members][0]]}")
+        else:
+            renamed.append(f"{name} for one that cannot be told")
+    return labels, [f"other names of classes ({', '.join(renamed)})"] if renamed else []
 
 
-def _nearest(signs: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return in how many signs the most alike known image differs, for each of some images."""
-    parts = np.array_split(signs, -(-len(signs) // 256))
-    return np.concatenate(
-        [np.bitwise_count(part[:, None] ^ known[None]).min(axis=1) for part in parts]
-    )
-
-
-def _looks_like_it(data: FaceData, genuine: Sketch) -> bool:
+def _as_many_of_each(data: Sketch, genuine: Sketch) -> bool:
     """Tell whether the images of each split and class are as many as in the genuine set."""
-    for part, test in ((data.train, False), (data.test, True)):
-        wanted = np.bincount(genuine.labels[genuine.test == test])
-        if sorted(np.bincount(part.labels)) != sorted(wanted):
-            return False
-    return True
+    one, other = (
+        [sorted(np.bincount(part.labels[part.test == test] + 1)[1:]) for test in (False, True)]
+        for part in (data, genuine)
+    )
+    return one == other
 
 
 def _enlarged(data: FaceData) -> list[str]:
@@ -252,189 +263,72 @@ def _enlarged(data: FaceData) -> list[str]:
     return found + (["in colour"] if channels > 1 else [])
 
 
-def _other_pixels(grey: np.ndarray, exact: np.ndarray, seen: Counter, genuine: Sketch) -> list[str]:
-    """Say how many images are known but have other pixels, and in which direction they changed."""
-    found = []
-    for name, count in seen.items():
-        how = name or _direction(grey[~exact], genuine)
-        found.append(f"about {count:,} images with other pixels ({how})")
-    strange = int((~exact).sum()) - sum(seen.values())
-    if strange > 0.01 * len(grey):
-        found.append(f"about {strange:,} images that are not recognised")
-    return found
+def _other_pixels(found: Matches) -> list[str]:
+    """Say how many images have other pixels, in which direction they changed, and how many more."""
+    said, placed = [], found.row >= 0
+    for view in VIEWS:
+        for chosen, verb in ((placed, "with other pixels"), (~placed, "added that are copies")):
+            rows = np.flatnonzero(np.equal(found.how, view) & chosen)
+            if len(rows):
+                how = view or _direction(found.data.measures[rows], found.genuine.measures)
+                said.append(f"about {len(rows):,} images {verb} ({how})")
+    lost = np.equal(found.how, UNRECOGNISABLE)
+    if lost.any():
+        said.append(f"{lost.sum():,} images that only their file names tell")
+    copies = np.flatnonzero(np.equal(found.how, "exact") & ~placed)
+    return said + _sentence("exact copies added", copies, found.data, found.genuine)
 
 
-def _direction(images: np.ndarray, genuine: Sketch) -> str:
+def _direction(measures: np.ndarray, genuine: np.ndarray) -> str:
     """Say how images differ as a whole from the genuine ones."""
-    medians = measure(images[..., None]).median().to_numpy()
-    ratio = medians / np.array(genuine.medians)
+    ratio = np.median(measures, axis=0) / np.median(genuine, axis=0)
     words = ("darker", "brighter"), ("less contrast", "more contrast"), ("softer", "sharper")
     found = [pair[int(r > 1)] for pair, r in zip(words, ratio, strict=True) if abs(r - 1) > 0.1]
     return ", ".join(found) or "small changes"
 
 
-def _moved(
-    known: np.ndarray,
-    exact: np.ndarray,
-    test: np.ndarray,
-    labels: np.ndarray,
-    data: FaceData,
-    genuine: Sketch,
-) -> list[str]:
-    """Say how many genuine images lie in another split or class than they should.
-
-    An image that the genuine set has twice, in both splits or two classes, counts as right where
-    one of the two belongs.
-    """
-    same = pd.DataFrame({"sum": genuine.checksums, "test": genuine.test, "label": genuine.labels})
-    sums = genuine.checksums[known[exact]]
-    places = set(zip(same["sum"], same["test"], strict=True))
-    wrong_split = sum((s, t) not in places for s, t in zip(sums, test[exact], strict=True))
-    found = [f"{wrong_split:,} images moved between train and test"] if wrong_split else []
-    names = _class_names(known[exact], labels[exact], data.train, genuine)
-    kinds = set(zip(same["sum"], same["label"], strict=True))
-    pairs = zip(sums, labels[exact], strict=True)
-    wrong_label = sum((s, names.get(label, -1)) not in kinds for s, label in pairs)
-    return found + ([f"{wrong_label:,} images in another class"] if wrong_label else [])
-
-
-def _class_names(
-    known: np.ndarray, labels: np.ndarray, part: ImageSet, genuine: Sketch
-) -> dict[int, int]:
-    """Return which genuine class each class is: that of the same name, or of most of its images."""
-    names = {}
-    for label, name in enumerate(part.classes):
-        votes = np.bincount(genuine.labels[known[labels == label]], minlength=1)
-        named = genuine.classes.index(name) if name in genuine.classes else int(votes.argmax())
-        names[label] = named
-    return names
-
-
-def _counts(known: np.ndarray, total: int, recognised: int, genuine: Sketch) -> list[str]:
-    """Say how many genuine images are missing, and how many are there too often."""
-    have, wanted = Counter(genuine.checksums[known]), Counter(genuine.checksums)
-    surplus = sum((have - wanted).values())
-    found = [f"{surplus:,} exact copies added"] if surplus else []
-    missing = len(genuine.checksums) - recognised
-    if missing > 0.01 * len(genuine.checksums):
-        found.append(f"about {missing:,} images missing")
-    if total > len(genuine.checksums) + surplus:
-        found.append(f"{total - len(genuine.checksums):,} images more than there should be")
-    return found
-
-
-# --------------------------------------------------------------------------------------
-# Train against test
-# --------------------------------------------------------------------------------------
-
-
-def split_warnings(data: FaceData, random_seed: int = 0) -> list[str]:
-    """Say in what train and test differ more than two samples of one source would.
-
-    Brightness, contrast and sharpness are compared by their distributions. Whatever else differs,
-    a small classifier finds: it learns to tell training images from test images by numbers that
-    describe an image but not whose face it shows, on as many images of each class from both.
-
-    Returns
-    -------
-    list of str
-        A sentence per difference; empty if they look alike.
-    """
-    one, other = _balanced(data, random_seed)
-    table = _largest_gaps(measure(one), measure(other))
-    found = [
-        f"{name.split(' (')[0]} differs between train and test (largest gap {gap:.2f})"
-        for name, gap in table.items()
-    ]
-    few = min(len(one), len(other)) < FEWEST
-    area, bound = (0.5, 1.0) if few else tell_apart(one, other, random_seed)
-    if area > bound:
-        found.append(
-            f"a small classifier tells training images from test images "
-            f"(area under its curve {area:.2f}; 0.50 is chance, up to {bound:.2f} is usual)"
-        )
+def _moved(found: Matches) -> list[str]:
+    """Say how many images lie in another split or class than they should, and where they belong."""
+    images = np.flatnonzero(found.row >= 0)
+    rows, data, genuine = found.row[images], found.data, found.genuine
+    split = rows[data.test[images] != genuine.test[rows]]
+    named = (data.labels[images] != genuine.labels[rows]) & (data.labels[images] >= 0)
+    many_unknown = np.equal(found.how, None).mean() > HANDFUL
+    what = "of the recognised images" if many_unknown else "images"
+    places = {"moved between train and test": split, "in another class": rows[named]}
     return [
-        f"Train and test do not look alike: {what}. Find out why before you train."
-        for what in found
+        sentence
+        for text, wrong in places.items()
+        if len(wrong) > found.noise()
+        for sentence in _sentence(f"{what} {text}", wrong, genuine, genuine)
     ]
 
 
-def _balanced(data: FaceData, random_seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return as many training as test images of each class, chosen at random."""
-    random = np.random.default_rng(random_seed)
-    chosen: tuple[list, list] = ([], [])
-    for label in range(len(data.train.classes)):
-        members = [np.flatnonzero(part.labels == label) for part in (data.train, data.test)]
-        wanted = -(-PER_SPLIT * len(members[1]) // len(data.test))  # the class's share
-        count = min(wanted, *map(len, members))
-        for rows, own in zip(chosen, members, strict=True):
-            rows.extend(random.permutation(own)[:count])
-    return data.train.images[np.sort(chosen[0])], data.test.images[np.sort(chosen[1])]
-
-
-def _largest_gaps(one: pd.DataFrame, other: pd.DataFrame) -> pd.Series:
-    """Return the gaps between the distributions of those columns that differ by more than usual."""
-    gaps = compare(one, other)["largest gap"]
-    # 1.95: what chance alone exceeds once in a thousand times
-    by_chance = 1.95 * np.sqrt((len(one) + len(other)) / (len(one) * len(other)))
-    return gaps[gaps > max(LARGEST_GAP, by_chance)]
-
-
-def tell_apart(one: np.ndarray, other: np.ndarray, random_seed: int) -> tuple[float, float]:
-    """Return how well a small classifier tells two sets of images apart, and how well is usual.
-
-    Returns
-    -------
-    area, bound
-        Under the curve of cross-validated predictions, 0.5 to 1; and the largest that two samples
-        of one source of this size get.
-    """
-    inputs = np.concatenate([texture(one), texture(other)])
-    labels = np.repeat([0, 1], [len(one), len(other)])
-    folds = StratifiedKFold(5, shuffle=True, random_state=random_seed)
-    model = HistGradientBoostingClassifier(
-        max_iter=60, max_leaf_nodes=8, min_samples_leaf=10, random_state=random_seed
+def _counts(found: Matches) -> list[str]:
+    """Say how many images are not known and how many are missing, as far as that can be told."""
+    data, genuine = found.data, found.genuine
+    strange, free = np.flatnonzero(np.equal(found.how, None)), found.free()
+    a, b = _pairs(_places(0, data, strange), _places(0, genuine, free))
+    more, missing = np.delete(strange, a), np.delete(free, b)
+    if min(len(more), len(missing)) > HANDFUL * len(strange):
+        return [f"{len(strange):,} images that are not recognised, so what is missing is not known"]
+    more, missing = (rows if len(rows) > found.noise() else rows[:0] for rows in (more, missing))
+    return (
+        _sentence("images replaced or changed beyond recognition", free[b], genuine, genuine)
+        + _sentence("images added that are not recognised", more, data, genuine)
+        + _sentence("images missing", missing, genuine, genuine)
     )
-    with threadpool_limits(1):  # on a busy machine its threads wait for each other
-        found = cross_val_predict(model, inputs, labels, cv=folds, method="predict_proba")[:, 1]
-    spread = np.sqrt((len(labels) + 1) / (12 * len(one) * len(other)))  # of the area by chance
-    return float(roc_auc_score(labels, found)), max(LARGEST_AREA, 0.5 + 4 * float(spread))
 
 
-def texture(images: np.ndarray) -> np.ndarray:
-    """Return numbers that describe how images were made rather than whom they show.
-
-    Grey levels in use, differences between neighbours, frequencies by their height, the border
-    against the middle, and colour; float32 (n, about 60).
-    """
-    grey = small_grey(images).astype(np.int16)
-    across, down = np.diff(grey, axis=2), np.diff(grey, axis=1)
-    steps = (0, 1, 2, 4, 8, 16, 32)
-    columns = [(grey == level).mean((1, 2)) for level in (0, 255)]
-    columns += [(np.abs(d) <= step).mean((1, 2)) for d in (across, down) for step in steps]
-    columns += [((grey % 16) == rest).mean((1, 2)) for rest in range(0, 16, 3)]
-    columns += list(np.percentile(grey, (1, 10, 25, 50, 75, 90, 99), axis=(1, 2)))
-    levels = np.sort(grey.reshape(len(grey), -1), axis=1)
-    columns += [(np.diff(levels, axis=1) > 0).sum(axis=1), grey.std((1, 2))]
-    columns += list(_spectrum(grey).T) + list(_edges(across, down))
-    spread = images.max(axis=-1).astype(np.int16) - images.min(axis=-1)
-    return np.stack([*columns, spread.mean((1, 2))], axis=1).astype(np.float32)
-
-
-def _spectrum(grey: np.ndarray) -> np.ndarray:
-    """Return the logarithm of the mean power in twelve rings of frequency, (n, 12)."""
-    waves = np.square(dctn(grey.astype(np.float32), axes=(1, 2), norm="ortho"))
-    place = np.arange(grey.shape[1])
-    ring = np.minimum(np.hypot(*np.meshgrid(place, place)) // 5, 11).astype(int)
-    return np.stack([np.log1p(waves[:, ring == k].mean(axis=1)) for k in range(12)], axis=1)
-
-
-def _edges(across: np.ndarray, down: np.ndarray) -> list[np.ndarray]:
-    """Return differences at the four borders, and at every eighth place as JPEG leaves them."""
-    a, d = np.abs(across), np.abs(down)
-    borders = [a[:, :, 0], a[:, :, -1], d[:, 0], d[:, -1]]
-    blocks = [a[:, :, 7::8].mean((1, 2)) - a.mean((1, 2)), d[:, 7::8].mean((1, 2)) - d.mean((1, 2))]
-    return [b.mean(axis=1) for b in borders] + blocks
+def _sentence(what: str, rows: np.ndarray, data: Sketch, genuine: Sketch) -> list[str]:
+    """Say how many images something holds for, and of which splits and classes these are."""
+    names = (*genuine.classes, "unknown")  # -1 is the last
+    count = Counter((bool(data.test[row]), names[data.labels[row]]) for row in rows)
+    said = []
+    for name, test in (("train", False), ("test", True)):
+        counts = [f"{n:,} {label}" for (there, label), n in sorted(count.items()) if there == test]
+        said += [f"{name}: {', '.join(counts)}"] if counts else []
+    return [f"{len(rows):,} {what} ({'; '.join(said)})"] if len(rows) else []
 
 
 # --------------------------------------------------------------------------------------

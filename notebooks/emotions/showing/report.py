@@ -59,10 +59,11 @@ class Results:
     def heading(self) -> Markdown:
         """Return which data and which weights this report is about."""
         facts = self._facts()
+        warnings = "".join(f"\n\n**{text}**" for text in facts.get("data_warnings", ()))
         return Markdown(
             f"**Data: {facts['data']}**{self._origin()}, {facts['training_images']:,} training and "
             f"{facts['test_images']:,} test images. **Weights of the backbone: "
-            f"{facts.get('weights', 'none')}.**"
+            f"{facts.get('weights', 'none')}.**{warnings}"
         )
 
     def summary(self) -> Markdown:

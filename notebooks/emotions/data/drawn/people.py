@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -193,3 +194,29 @@ def _draw_all(
         target = folder / split / expression
         target.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(target / f"drawn_{number:05d}.png")
+
+
+def is_drawn(split: str, file: str, pixels: np.ndarray) -> bool:
+    """Tell whether an image of a data set is the one that :func:`draw_data_set` draws by its name.
+
+    Parameters
+    ----------
+    split : str
+        ``"train"`` or ``"test"``.
+    file : str
+        ``"happy/drawn_00001.png"``.
+    pixels : np.ndarray
+        uint8 (side, side, channels).
+
+    Returns
+    -------
+    bool
+        True if both differ by less than a grey level on average: other versions of the libraries
+        may round otherwise.
+    """
+    name = re.fullmatch(r"([^/]+)/drawn_(\d{1,5})\.png", file)
+    if not name or name[1] not in EXPRESSIONS or int(name[2]) < 1:
+        return False
+    action_units, identity, view = plan_example(split, name[1], int(name[2]))
+    drawn = draw_face(action_units, identity, view=view)[..., None]
+    return pixels.shape == drawn.shape and np.abs(pixels.astype(int) - drawn).mean() < 1
