@@ -12,6 +12,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "notebooks"))
 
 from emotions.data import sketch
+from emotions.data.faces import load_faces
 from emotions.files import replacing
 
 
