@@ -94,7 +94,7 @@ def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPa
         ("learning_rate", "fast", "number"),
         ("learning_rate", "-1", "greater than 0"),
         ("learning_rate", "nan", "less than or equal to 10"),
-        ("epochs", "0", "greater than or equal to 1"),
+        ("epochs", "0", "greater than or equal to 0"),
         ("epochs", "1.5", "integer"),
         ("image_size", "50", "multiple of 4"),
         ("validation_share", "1", "less than 0.9"),
@@ -116,7 +116,7 @@ def test_a_bad_value_gives_one_sentence_with_the_mend(
 @pytest.mark.parametrize(
     ("grid", "mend"),
     [('{"speed": [1]}', "learning_rate"), ('{"units": []}', "no values"), ("units", "JSON"),
-     ('{"units": [0]}', "greater than or equal to 1")],
+     ('{"units": [-1]}', "greater than or equal to 0")],
 )  # fmt: skip
 def test_a_bad_grid_gives_one_sentence_with_the_mend(grid: str, mend: str):
     with pytest.raises(SettingsError, match="grid") as refused:
@@ -144,7 +144,7 @@ def test_every_parameter_of_a_training_has_a_control_a_row_and_a_flag(
 def test_a_picker_offers_what_the_settings_allow():
     controls = HyperparameterPicker(read_settings(image_size=64, layer="pool4+pool5")).controls
     assert controls["trainable"].options == tuple(LEARNING_BLOCKS)
-    assert controls["image_size"].options == (48, 96, 224, 64)
+    assert controls["image_size"].options == (44, 48, 96, 224, 64)
     assert controls["layer"].value == "pool4+pool5"
     for name in names("training"):
         for value in choices(name):

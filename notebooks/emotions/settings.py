@@ -22,13 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "EMOTIONS_"
 FEATURE_LAYERS = ("pool3", "pool4", "conv5_3", "pool5")
 # What learns beside the head -> the numbers of the backbone's blocks that do.
-LEARNING_BLOCKS = {
-    "head": "",
-    "block5": "5",
-    "block4": "45",
-    "block3": "345",
-    "everything": "12345",
-}
+LEARNING_BLOCKS = dict(head="", block5="5", block4="45", block3="345", everything="12345")
 LOCAL_WORKERS = r"local(?::([1-9]\d{0,2}))?"
 WEIGHTS = ("auto", "vggface", "hed", "random")
 
@@ -89,18 +83,10 @@ class Settings(BaseSettings):
         examples=[44, 48, 96, 224],
     )
     crop: Form[int] = Field(
-        0,
-        ge=0,
-        le=224,
-        description="side in pixels of the middle square that is cut from each image; 0 takes the "
-        "whole",
+        0, ge=0, le=224, description="side of the middle square cut from each image; 0: all of it"
     )
     width: Form[float] = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="share of the filters of each convolution that are kept, those with the "
-        "largest weights",
+        1.0, gt=0, le=1, description="share of each convolution's filters, the strongest, that stay"
     )
     normalisation: Form[Literal["none", "batch"]] = Field(
         "none",
@@ -130,11 +116,7 @@ class Settings(BaseSettings):
     momentum: float = Field(0.0, ge=0, lt=1, description="of SGD, in Nesterov's form")
     weight_decay: float = Field(0.0, ge=0, le=1, description="pulls weights towards 0, decoupled")
     moving_average: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="share of the weights' moving average that each step keeps; the average is "
-        "what is judged and saved; 0 takes the weights themselves",
+        0.0, ge=0, lt=1, description="share of the weights' mean that a step keeps; 0: no mean"
     )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of each label that is spread over all classes"
@@ -210,9 +192,7 @@ class Settings(BaseSettings):
     tls_key: Search[Path | None] = Field(None, description="the key of your certificate")
     random_seed: Given[int] = Field(2013, ge=0, lt=2**31, description="starts every random number")
     deterministic: Given[bool] = Field(
-        False,
-        description="compute only in ways that give the same digits each time on one machine, with "
-        "the same number of threads",
+        False, description="give the same digits each time on one machine with as many threads"
     )
     data: Place[Path] = Field(ROOT / "data", description="folder of the data and the caches")
     output: Place[Path] = Field(ROOT / "output", description="folder of the results")
