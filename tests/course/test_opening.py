@@ -1,6 +1,4 @@
-"""What a notebook starts with: the data stay loaded, features come from the cache, results say
-what they were made from.
-"""
+"""What a notebook starts with: data that stay loaded, cached features, results with a source."""
 
 import json
 
