@@ -94,7 +94,7 @@ def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPa
         ("learning_rate", "fast", "number"),
         ("learning_rate", "-1", "greater than 0"),
         ("learning_rate", "nan", "less than or equal to 10"),
-        ("epochs", "0", "greater than or equal to 0"),
+        ("epochs", "0", "greater than or equal to 1"),
         ("epochs", "1.5", "integer"),
         ("image_size", "50", "multiple of 4"),
         ("validation_share", "1", "less than 0.9"),

@@ -1,4 +1,4 @@
-"""What a notebook starts with: data stay loaded, features are cached, results name their origin."""
+"""What a notebook starts with: data that stay loaded, cached features, results with a source."""
 
 import json
 

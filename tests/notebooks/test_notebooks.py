@@ -112,7 +112,9 @@ def names_in(file: Path) -> object:
     if file.suffix == ".html":
         text = file.read_text(encoding="utf-8")
         rows = re.search(r"<th>epochs</th>.*?</table>", text, re.DOTALL)
-        return re.findall(r"<h[1-3][^>]*>(.*?)<", text), re.findall(r"<th>(.*?)</th>", rows[0])
+        names = re.findall(r"<th>(.*?)</th>", rows[0])
+        of_all_data = [name for name in names if not name.startswith("accuracy on the")]
+        return re.findall(r"<h[1-3][^>]*>(.*?)<", text), of_all_data
     return None
 
 
