@@ -116,24 +116,19 @@ class Settings(BaseSettings):
     momentum: float = Field(0.0, ge=0, lt=1, description="of SGD, in Nesterov's form")
     weight_decay: float = Field(0.0, ge=0, le=1, description="pulls weights towards 0, decoupled")
     moving_average: float = Field(
-        0.0, ge=0, lt=1, description="share of the weights' mean that a step keeps; 0: no mean"
+        0.0, ge=0, lt=1, description="share of the weights' average that a step keeps; 0: none"
     )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of each label that is spread over all classes"
     )
     class_weights: bool = Field(False, description="weigh rare classes up, to an equal total each")
-    augmentation: Literal[
-        "none",
-        "mirror",
-        "light",
-        "strong",
-        "erase_quarter",
-        "erase_half",
-    ] = Field(
-        "none",
-        description="how training images are changed at random: not, mirrored, also moved and "
-        "shaded, more of it and partly painted over, or light with a rectangle painted over in a "
-        "quarter or half of them",
+    augmentation: Literal["none", "mirror", "light", "strong", "erase_quarter", "erase_half"] = (
+        Field(
+            "none",
+            description="how training images are changed at random: not, mirrored, also moved and "
+            "shaded, more of it and partly painted over, or light with a rectangle painted over in a "
+            "quarter or half of them",
+        )
     )
     mixup: float = Field(
         0.0, ge=0, le=10, description="alpha of mixup: how far two images are blended; 0 does not"

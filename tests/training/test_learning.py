@@ -451,3 +451,34 @@ def test_freeze_knows_five_choices(hed):
 def test_a_figure_of_no_image_says_none():
     figure = plots.pictures([], [], "Wrong, and sure of it")
     assert figure.axes[0].texts[0].get_text() == "none"
+
+
+def test_an_interrupted_head_is_not_taken_as_trained_and_goes_on(make_course, monkeypatch):
+    course = make_course(trainable="block5", head_epochs=4, epochs=1, random_seed=5)
+
+    def prepared():
+        model = backbone.build("random", 48, course.settings.data, 3)
+        return training.prepare(course.settings, course.data, model, "float32")
+
+    original, seen = fit.train, []
+
+    def train(task, **how):
+        def note(history):
+            seen.append(len(history))
+            if len(seen) == 2:
+                raise KeyboardInterrupt
+
+        return original(task, on_epoch=note, **how)
+
+    monkeypatch.setattr(training, "train", train)
+    with pytest.raises(KeyboardInterrupt):
+        prepared()
+    assert seen == [1, 2]
+    gone_on = prepared()
+    assert seen == [1, 2, 3, 4]
+    undisturbed = prepared()
+    assert seen == [1, 2, 3, 4, 1, 2, 3, 4]
+    for one, other in zip(
+        gone_on.model.get_weights(), undisturbed.model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
