@@ -126,8 +126,8 @@ class Settings(BaseSettings):
         Field(
             "none",
             description="how training images are changed at random: not, mirrored, also moved and "
-            "shaded, more of it and partly painted over, or light with a rectangle painted over in a "
-            "quarter or half of them",
+            "shaded, more of it and partly painted over, or light with a rectangle painted over in "
+            "a quarter or half of them",
         )
     )
     mixup: float = Field(
