@@ -46,7 +46,7 @@ BLOCKS: dict[str, Any] = {
 # Block 3 learns with the head that has learnt alone before, from faces that change every time.
 FINE_TUNE: dict[str, Any] = RECIPES["frozen_plus"] | {
     "trainable": "block3",
-    "backbone_rate": 0.6,
+    "backbone_rate": 0.216,
     "head_epochs": 8,
     "epochs": 3,
     "warmup": 0.2,
