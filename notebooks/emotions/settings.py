@@ -24,6 +24,7 @@ FEATURE_LAYERS = ("pool3", "pool4", "conv5_3", "pool5")
 # What learns beside the head -> the numbers of the backbone's blocks that do.
 LEARNING_BLOCKS = dict(head="", block5="5", block4="45", block3="345", everything="12345")
 LOCAL_WORKERS = r"local(?::([1-9]\d{0,2}))?"
+AUGMENTED = ("none", "mirror", "light", "strong", "erase_quarter", "erase_half")
 WEIGHTS = ("auto", "vggface", "hed", "random")
 
 # Marks of what a field is; without one it is a parameter of a training.
@@ -83,10 +84,10 @@ class Settings(BaseSettings):
         examples=[44, 48, 96, 224],
     )
     crop: Form[int] = Field(
-        0, ge=0, le=224, description="side of the middle square cut from each image; 0: all of it"
+        0, ge=0, le=224, description="side of the middle square cut from each image; 0: the whole"
     )
     width: Form[float] = Field(
-        1.0, gt=0, le=1, description="share of each convolution's filters, the strongest, that stay"
+        1.0, gt=0, le=1, description="share of each convolution's filters kept, the largest ones"
     )
     normalisation: Form[Literal["none", "batch"]] = Field(
         "none",
@@ -122,13 +123,10 @@ class Settings(BaseSettings):
         0.0, ge=0, lt=1, description="share of each label that is spread over all classes"
     )
     class_weights: bool = Field(False, description="weigh rare classes up, to an equal total each")
-    augmentation: Literal["none", "mirror", "light", "strong", "erase_quarter", "erase_half"] = (
-        Field(
-            "none",
-            description="how training images are changed at random: not, mirrored, also moved and "
-            "shaded, more of it and partly painted over, or light with a rectangle painted over in "
-            "a quarter or half of them",
-        )
+    augmentation: Literal[*AUGMENTED] = Field(
+        "none",
+        description="random changes of the training images: none, mirrored, also moved and shaded, "
+        "more of it and partly erased, or light with a quarter or half partly erased",
     )
     mixup: float = Field(
         0.0, ge=0, le=10, description="alpha of mixup: how far two images are blended; 0 does not"
