@@ -1,10 +1,13 @@
 """What a notebook starts with: data that stay loaded, cached features, results with a source."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from emotions.course import opening as course_setup
+from emotions.showing.report import Results
 from emotions.training import task as training
 
 
@@ -54,3 +57,16 @@ def test_what_is_recorded_says_what_it_was_made_from(course, tmp_path):
     assert facts["data_fingerprint"] == course.data.fingerprint
     assert facts["weights_digest"] == model.digest and "keras" in facts["versions"]
     assert "weights" not in course.record("without", answer=1)
+
+
+def contents(facts: dict) -> dict[str, dict]:
+    return dict.fromkeys(("training", "exploration", "surgery"), facts)
+
+
+def test_warnings_stand_in_the_results_and_at_the_head_of_the_report(tiny_course):
+    course = replace(tiny_course(), warnings=("Train and test do not look alike: x.",))
+    facts = course.provenance()
+    assert facts["data_warnings"] == ["Train and test do not look alike: x."]
+    heading = Results(Path(), contents(facts)).heading().data
+    assert heading.endswith("\n\n**Train and test do not look alike: x.**")
+    assert "look alike" not in Results(Path(), contents(tiny_course().provenance())).heading().data

@@ -1,5 +1,7 @@
 """Numbers that describe images, and whether two sets of images look alike."""
 
+from functools import reduce
+
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -56,7 +58,8 @@ def measure(images: np.ndarray) -> pd.DataFrame:
     """
     rows = []
     for part in batches(images):
-        grey = images[part].mean(axis=-1, dtype=np.float32)
+        channels = np.moveaxis(images[part], -1, 0)  # NumPy is slow along an axis of three
+        grey = sum(channel.astype(np.float32) for channel in channels) / len(channels)
         across = np.abs(np.diff(grey, axis=2)).mean(axis=(1, 2))
         down = np.abs(np.diff(grey, axis=1)).mean(axis=(1, 2))
         rows.append(np.stack([grey.mean((1, 2)), grey.std((1, 2)), (across + down) / 2], axis=1))
@@ -191,7 +194,8 @@ def texture(images: np.ndarray) -> np.ndarray:
     levels = np.sort(grey.reshape(len(grey), -1), axis=1)
     columns += [(np.diff(levels, axis=1) > 0).sum(axis=1), grey.std((1, 2))]
     columns += list(_spectrum(grey).T) + list(_edges(across, down))
-    spread = images.max(axis=-1).astype(np.int16) - images.min(axis=-1)
+    channels = np.moveaxis(images, -1, 0)
+    spread = reduce(np.maximum, channels).astype(np.int16) - reduce(np.minimum, channels)
     return np.stack([*columns, spread.mean((1, 2))], axis=1).astype(np.float32)
 
 
