@@ -109,7 +109,7 @@ def test_every_recipe_is_valid_and_what_you_say_wins(monkeypatch):
     assert read_settings(recipe="best", epochs=2).epochs == 2
     monkeypatch.setenv("EMOTIONS_RECIPE", "best")
     monkeypatch.setenv("EMOTIONS_EPOCHS", "4")
-    assert read_settings().epochs == 4 and read_settings().trainable == "block3"
+    assert read_settings().epochs == 4 and read_settings().trainable == "everything"
     with pytest.raises(SettingsError, match="there are the recipes"):
         read_settings(recipe="magic")
 
