@@ -2,7 +2,7 @@
 
     KERAS_BACKEND=jax python engine_run.py recipe folder
 
-The folder holds the drawn `faces`, the head's `start.npz` and TensorFlow's `tensorflow.safetensors`.
+The folder holds drawn `faces`, the head's `start.npz` and TensorFlow's `tensorflow.safetensors`.
 """
 
 import os
@@ -29,11 +29,11 @@ if __name__ == "__main__":
     if ENGINE != "tensorflow":
         sys.meta_path.insert(0, NoTensorFlow)
 
-from emotions.course.opening import open_backbone, open_course
-from emotions.data.pixels import read_image
-from emotions.measuring import classifier
-from emotions.training import fit
-from emotions.training.task import Task, prepare
+from emotions.course.opening import open_backbone, open_course  # noqa: E402
+from emotions.data.pixels import read_image  # noqa: E402
+from emotions.measuring import classifier  # noqa: E402
+from emotions.training import fit  # noqa: E402
+from emotions.training.task import Task, prepare  # noqa: E402
 
 # Without dropout: its random numbers are each engine's own. All else must agree.
 RECIPES = {
