@@ -16,13 +16,15 @@ from emotions.data import copies, origin, sources
 from emotions.data.faces import FaceData, load_faces
 from emotions.files import write_json
 from emotions.network import backbone, features
+from emotions.network.quiet_keras import keras
 from emotions.network.slim import operate
 from emotions.settings import Settings, read_settings
 from emotions.showing import style
 from emotions.showing.progress import Progress
 from emotions.training import task as training
 
-PACKAGES = ("tensorflow", "keras", "keras-vggface", "scikit-learn", "numpy", "pandas")
+ENGINE = keras.backend.backend()  # its package has the same name
+PACKAGES = (ENGINE, "keras", "keras-vggface", "scikit-learn", "numpy", "pandas")
 
 
 @dataclass(frozen=True)
@@ -219,10 +221,19 @@ def open_course(**changes: Any) -> Course:
 
 
 def make_deterministic() -> None:
-    """Let TensorFlow, from now on in this process, only compute what gives the same digits."""
-    import tensorflow as tf  # Keras has no word for this
+    """Let the engine, from now on in this process, only compute what gives the same digits.
 
-    tf.config.experimental.enable_op_determinism()
+    Keras has no word for this. JAX does so on a processor by itself; for a graphics card it wants
+    XLA_FLAGS=--xla_gpu_deterministic_ops=true before it starts.
+    """
+    if ENGINE == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    elif ENGINE == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True)
 
 
 def examine(settings: Settings, data: FaceData) -> origin.Findings:

@@ -1,0 +1,62 @@
+"""Keras' other engines: the recipes run on them without TensorFlow, to the same numbers.
+
+COURSE_OTHER_ENGINE_PYTHON names the interpreter of an environment with JAX or PyTorch; with
+COURSE_REQUIRE_OTHER_ENGINE=1 its absence is a failure.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import engine_run
+import numpy as np
+import pytest
+from emotions.measuring import classifier
+from emotions.training import fit
+
+SCRIPT = Path(engine_run.__file__)
+WITHIN = {"head": 1e-4, "everything": 5e-3}  # measured on JAX: 4e-6 and 2.3e-3
+
+
+def call(*command: str | Path, **environment: str) -> subprocess.CompletedProcess:
+    given = os.environ | environment
+    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module", params=["jax", "torch"])
+def engine(request) -> tuple[str, str]:
+    """Return an interpreter that has an engine, and the engine's name; skip where none has."""
+    python = os.environ.get("COURSE_OTHER_ENGINE_PYTHON", "")
+    if not python or call(python, "-c", f"import {request.param}").returncode:
+        reason = f"COURSE_OTHER_ENGINE_PYTHON={python} names no interpreter with {request.param}"
+        if request.param == "jax" and os.environ.get("COURSE_REQUIRE_OTHER_ENGINE") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return python, request.param
+
+
+@pytest.fixture(scope="module", params=engine_run.RECIPES)
+def trained(request, tiny_faces, tmp_path_factory) -> tuple[str, Path, dict]:
+    """Return a recipe, the folder in which TensorFlow has trained it, and what came out."""
+    folder = tmp_path_factory.mktemp(request.param)
+    shutil.copytree(tiny_faces, folder / "faces")
+    task = engine_run.prepared(request.param, folder)
+    np.savez(folder / "start.npz", *engine_run.head(task).get_weights())
+    return request.param, folder, engine_run.finish(task, fit.train(task), folder)
+
+
+def test_a_recipe_trains_stops_and_goes_on_as_on_tensorflow(trained, engine):
+    (recipe, folder, wanted), (python, name) = trained, engine
+    ended = call(python, SCRIPT, recipe, folder, KERAS_BACKEND=name)
+    assert ended.returncode == 0, ended.stderr
+    with np.load(folder / "found.npz") as file:
+        found = dict(file)
+    assert found["history"].shape == (2, 4) and np.isfinite(found["history"]).all()
+    np.testing.assert_allclose(found["history"], wanted["history"], rtol=WITHIN[recipe])
+    for key in ("probabilities", "loaded", "of_tensorflow"):
+        np.testing.assert_allclose(found[key], wanted["probabilities"], atol=WITHIN[recipe])
+    read = classifier.load(folder / f"{name}.safetensors").model
+    np.testing.assert_allclose(
+        engine_run.probabilities(read, folder), found["probabilities"], atol=1e-5
+    )
