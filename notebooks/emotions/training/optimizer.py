@@ -9,6 +9,7 @@ from emotions.settings import Settings
 
 OPTIMIZERS = {"SGD": keras.optimizers.SGD, "Adam": keras.optimizers.Adam}
 NO_DECAY = ["bias", "gamma", "beta"]  # weight decay is for kernels
+AVERAGED = 5  # the weights are averaged over at most this part, a fifth, of all steps
 OPERATIONS_PER_CALL = 5e9  # a quarter of a second on two cores
 STEPS_TO_COMPILE = 5000  # from which on XLA gains back the seconds that it compiles for
 
@@ -53,12 +54,23 @@ def optimizer(
     if settings.optimizer == "SGD":
         options |= {"momentum": settings.momentum, "nesterov": settings.momentum > 0}
     if settings.moving_average:
-        options |= {"use_ema": True, "ema_momentum": settings.moving_average}
+        momentum = averaging_momentum(settings, settings.epochs * steps_per_epoch)
+        options |= {"use_ema": True, "ema_momentum": momentum}
     made = _with_rates(kind, rates) if rates else kind
     updates = made(learning_rate(settings, steps_per_epoch), **options)
     if settings.weight_decay:
         updates.exclude_from_weight_decay(var_names=NO_DECAY)
     return updates
+
+
+def averaging_momentum(settings: Settings, steps: int) -> float:
+    """Return the share of the weights' average that each of a training's steps keeps.
+
+    It is `settings.moving_average`, but less in a short training: Keras' average starts at the
+    first weights and would hardly leave them. As Karras et al. 2024 (arXiv:2312.02696) measure it,
+    the span of an average is a share of the training: here at most a fifth of its steps.
+    """
+    return max(0.0, min(settings.moving_average, 1 - AVERAGED / steps))
 
 
 def _with_rates(kind: type, rates: Mapping[str, float]) -> type:
