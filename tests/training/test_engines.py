@@ -21,7 +21,7 @@ WITHIN = {"head": 1e-4, "everything": 5e-3}  # measured on JAX: 4e-6 and 2.3e-3
 
 def call(*command: str | Path, **environment: str) -> subprocess.CompletedProcess:
     given = os.environ | environment
-    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=900)
 
 
 @pytest.fixture(scope="module", params=["jax", "torch"])
