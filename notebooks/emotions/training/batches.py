@@ -105,6 +105,10 @@ class Batches(keras.utils.PyDataset):
             random = np.random.default_rng([self.random_seed, epoch])
             self.order = shuffled(self.rows, self.row_bytes, random)
 
+    def release(self, logs: dict | None = None) -> None:
+        """Let go of the inputs and their open file: TensorFlow keeps the batches of every `fit`."""
+        self.inputs, self.change = np.empty(0), Changes()
+
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
 

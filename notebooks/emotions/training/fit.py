@@ -90,12 +90,17 @@ def arguments(task: "Task", keeper: "Keeper") -> dict:
         change=task.change,
         classes=classes,
     )
-    callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=batches.begin), keeper]
+    validation = Batches(task.inputs, task.labels, task.validation, 512, classes=classes)
+    both = [
+        keras.callbacks.LambdaCallback(on_epoch_begin=batches.begin, on_train_end=batches.release),
+        keras.callbacks.LambdaCallback(on_train_end=validation.release),
+    ]
+    callbacks = [*both, keeper]
     if settings.moving_average:  # behind the keeper, which reads the weights that were tested
         callbacks.append(keras.callbacks.SwapEMAWeights())
     return {
         "x": batches,
-        "validation_data": Batches(task.inputs, task.labels, task.validation, 512, classes=classes),
+        "validation_data": validation,
         "epochs": settings.epochs,
         "initial_epoch": keeper.first,
         "class_weight": class_weights(task) if settings.class_weights else None,
