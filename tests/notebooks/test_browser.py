@@ -117,7 +117,11 @@ class Lab:
     times: dict[str, float] = field(default_factory=dict)
 
     def open(self, name: str) -> None:
-        """Open a notebook and wait for its kernel."""
+        """Open a notebook as it is committed and wait for its kernel.
+
+        One that an earlier test has run shows widgets whose kernel has ended.
+        """
+        shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", self.home / "notebooks")
         self.page.goto(f"{self.address}/lab/tree/{name}.ipynb?reset&token={self.token}")
         self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=PATIENCE)
         self.begin(name)
