@@ -14,7 +14,7 @@ Imaging 6(6), 2020, arXiv:1902.00423. Why copies across splits matter.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
@@ -28,9 +28,7 @@ from scipy.sparse.csgraph import connected_components
 from emotions.data.faces import FaceData, ImageSet
 from emotions.data.statistics import small_grey
 from emotions.files import DataError, one_line, replacing, row_by_row
-from emotions.loops import with_progress
-
-Progress = Callable[..., Iterable]
+from emotions.loops import Progress, with_progress
 
 # Chosen by looking at FER-2013. Of about 100 random pairs and the 14 largest groups that met both
 # limits, all but one or two dark pairs clearly showed one picture. Of pairs with correlations from

@@ -1,7 +1,6 @@
 """The kept runs of the recipes, measured alike: the table of results and the learning curves."""
 
 import platform
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pandas as pd
 
 from emotions.data.faces import FaceData
 from emotions.files import DataError, replacing
+from emotions.loops import Progress
 from emotions.measuring import scores
 from emotions.measuring.classifier import SHIPPED as FILE
 from emotions.measuring.classifier import load, read_details, validation_rows
@@ -54,7 +54,7 @@ def predictions(
     settings: Settings,
     folder: Path,
     views: int,
-    progress: Callable[..., Iterable] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a kept classifier's probabilities, computed once.
 
@@ -135,7 +135,7 @@ def entries_of(
     settings: Settings,
     folder: Path,
     copies: np.ndarray,
-    progress: Callable[..., Iterable] | None = None,
+    progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Return the rows of one kept recipe, one per number of views; rungs are not reported."""
     if folder.name.startswith("rung_"):

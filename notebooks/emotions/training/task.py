@@ -1,7 +1,7 @@
 """Training: prepare the inputs, fit, stop at any time, resume after an interruption."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from emotions.data.copies import copy_groups
 from emotions.data.faces import FaceData, ImageSet
+from emotions.loops import Progress
 from emotions.network import head as surgery
 from emotions.network.backbone import Backbone, digest, precision
 from emotions.network.features import FeatureSpec, channel_statistics, feature_layer, features
@@ -117,7 +118,7 @@ def compute_features(
     data: FaceData,
     backbone: Backbone,
     policy: str,
-    progress: Callable[..., Iterable] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Compute what is not cached yet: the settings' features and the flattened maps of 3 layers.
 
@@ -140,7 +141,7 @@ def prepare(
     policy: str,
     *,
     left_out: np.ndarray | None = None,
-    progress: Callable[..., Iterable] | None = None,
+    progress: Progress | None = None,
 ) -> Task:
     """Compute or load the features, split, operate, compile.
 
@@ -247,7 +248,7 @@ def _cached_inputs(
     data: FaceData,
     backbone: Backbone,
     policy: str,
-    progress: Callable[..., Iterable] | None,
+    progress: Progress | None,
 ) -> _Inputs:
     """Return the head's features, or the maps that the first learning block starts from."""
     start = settings.start
