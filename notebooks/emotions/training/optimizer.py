@@ -9,7 +9,6 @@ from emotions.settings import Settings
 
 OPTIMIZERS = {"SGD": keras.optimizers.SGD, "Adam": keras.optimizers.Adam}
 NO_DECAY = ["bias", "gamma", "beta"]  # weight decay is for kernels
-AVERAGED = 5  # the weights are averaged over at most this part, a fifth, of all steps
 OPERATIONS_PER_CALL = 5e9  # a quarter of a second on two cores
 STEPS_TO_COMPILE = 5000  # from which on XLA gains back the seconds that it compiles for
 
@@ -54,10 +53,11 @@ def optimizer(
     if settings.optimizer == "SGD":
         options |= {"momentum": settings.momentum, "nesterov": settings.momentum > 0}
     if settings.moving_average:
-        momentum = averaging_momentum(settings, settings.epochs * steps_per_epoch)
-        options |= {"use_ema": True, "ema_momentum": momentum}
-    made = _with_rates(kind, rates) if rates else kind
-    updates = made(learning_rate(settings, steps_per_epoch), **options)
+        options |= {"use_ema": True, "ema_momentum": settings.moving_average}
+        kind = _averaging(kind)
+    if rates:
+        kind = _with_rates(kind, rates)
+    updates = kind(learning_rate(settings, steps_per_epoch), **options)
     if settings.weight_decay:
         updates.exclude_from_weight_decay(var_names=NO_DECAY)
     if keras.backend.backend() == "tensorflow":
@@ -68,14 +68,27 @@ def optimizer(
     return updates
 
 
-def averaging_momentum(settings: Settings, steps: int) -> float:
-    """Return the share of the weights' average that each of a training's steps keeps.
+def _averaging(kind: type) -> type:
+    """Return a kind of optimizer whose average of the weights soon forgets the first ones.
 
-    It is `settings.moving_average`, but less in a short training: Keras' average starts at the
-    first weights and would hardly leave them. As Karras et al. 2024 (arXiv:2312.02696) measure it,
-    the span of an average is a share of the training: here at most a fifth of its steps.
+    Keras' average keeps a fixed share at each step: with 0.998 the random weights of the start
+    count for two thirds after 200 steps, and what is validated has learnt nothing. As in
+    `tf.train.ExponentialMovingAverage` with `num_updates`, the share is at most (1 + n) / (10 + n)
+    after n steps: the average spans the last tenth of them, up to what the settings say.
     """
-    return max(0.0, min(settings.moving_average, 1 - AVERAGED / steps))
+
+    class Averaging(kind):
+        @property
+        def ema_momentum(self) -> Any:
+            steps = keras.ops.cast(self.iterations, "float32")
+            return keras.ops.minimum(self.most, (1 + steps) / (10 + steps))
+
+        @ema_momentum.setter
+        def ema_momentum(self, value: float) -> None:
+            self.most = value
+
+    Averaging.__name__ = kind.__name__
+    return Averaging
 
 
 def _with_rates(kind: type, rates: Mapping[str, float]) -> type:
