@@ -69,12 +69,9 @@ def tiny_course(tiny_faces: Path, tmp_path_factory: pytest.TempPathFactory):
     home = tmp_path_factory.mktemp("home")
 
     def opened(**changes):
+        places = {"data": home / "data", "output": home / "output"}
         return course_setup.open_course(
-            train_data=tiny_faces / "train",
-            val_data=tiny_faces / "test",
-            data=home / "data",
-            output=home / "output",
-            **changes,
+            train_data=tiny_faces / "train", val_data=tiny_faces / "test", **places | changes
         )
 
     return opened

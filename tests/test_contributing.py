@@ -33,7 +33,7 @@ def module_file(parts: list[str]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def passed(tiny_course):
+def passed(tiny_course, tmp_path_factory):
     """Return which functions a small training passes, each with its place in their order."""
     from emotions.course import opening
     from emotions.measuring import scores
@@ -47,7 +47,8 @@ def passed(tiny_course):
 
     sys.setprofile(look)
     try:
-        course = tiny_course(epochs=2, weights="random")
+        fresh = tmp_path_factory.mktemp("walk")  # pictures that are cached are not decoded again
+        course = tiny_course(epochs=2, weights="random", data=fresh)
         backbone, policy = opening.open_backbone(course)
         made = task.prepare(course.settings, course.data, backbone, policy)
         fit.train(made)

@@ -16,7 +16,10 @@ from emotions.measuring import classifier
 from emotions.training import fit
 
 SCRIPT = Path(engine_run.__file__)
-WITHIN = {"head": 1e-4, "everything": 5e-3}  # measured on JAX: 4e-6 and 2.3e-3
+# Relative: training loss, validation loss. Single precision, and Adam's division of a small gradient
+# by itself, grow to these within two epochs; measured on JAX: up to 8e-5 and 2e-3 for the head,
+# 2e-3 and 1.2e-2 for everything. Half the learning rate changes both losses by more than a tenth.
+WITHIN = {"head": (1e-3, 1e-2), "everything": (1e-2, 5e-2)}
 
 
 def call(*command: str | Path, **environment: str) -> subprocess.CompletedProcess:
@@ -53,9 +56,12 @@ def test_a_recipe_trains_stops_and_goes_on_as_on_tensorflow(trained, engine):
     with np.load(folder / "found.npz") as file:
         found = dict(file)
     assert found["history"].shape == (2, 4) and np.isfinite(found["history"]).all()
-    np.testing.assert_allclose(found["history"], wanted["history"], rtol=WITHIN[recipe])
-    for key in ("probabilities", "loaded", "of_tensorflow"):
-        np.testing.assert_allclose(found[key], wanted["probabilities"], atol=WITHIN[recipe])
+    for column, within in zip((0, 2), WITHIN[recipe], strict=True):
+        found_losses, losses = found["history"][:, column], wanted["history"][:, column]
+        np.testing.assert_allclose(found_losses, losses, rtol=within)
+    np.testing.assert_allclose(found["of_tensorflow"], wanted["probabilities"], atol=1e-4)
+    for key in ("probabilities", "loaded"):
+        np.testing.assert_allclose(found[key], wanted["probabilities"], atol=WITHIN[recipe][1])
     read = classifier.load(folder / f"{name}.safetensors").model
     np.testing.assert_allclose(
         engine_run.probabilities(read, folder), found["probabilities"], atol=1e-5

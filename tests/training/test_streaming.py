@@ -38,7 +38,7 @@ def test_statistics_copies_and_fingerprints_stay_out_of_memory(tmp_path):
     before = resident()
     features.channel_statistics(inputs, np.arange(0, len(inputs), 4))
     assert len(set(copies.copy_groups(images))) == 1
-    assert resident() - before < 100e6 < inputs.nbytes
+    assert resident() - before < 200e6 < (inputs.nbytes + images.nbytes) / 2
 
 
 def test_rows_of_a_file_are_what_indexing_gives(tmp_path):
