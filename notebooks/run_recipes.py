@@ -7,7 +7,7 @@
     python notebooks/run_recipes.py check          measures the shipped classifier again
 
 Only a finished training counts. One that was stopped says so, and goes on where it was when the
-same command is given again.
+same command is given again. Rows of runs that are not kept on this machine stay as they are.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from emotions.course import opening as course_setup
-from emotions.files import replacing, write_json, write_table
+from emotions.files import read_json, replacing, write_json, write_table
 from emotions.measuring import classifier, ladder, model_card, runs, scores
 from emotions.network import backbone as backbones
 from emotions.recipes import RECIPES
@@ -128,9 +128,14 @@ def write_ladder() -> None:
     """Write `ladder.csv` of all rungs so far; averaged views and the ensemble once measured."""
     course = course_setup.open_course()
     rows = ladder.rows_of(runs_folder(course), course.settings.random_seed)
+    file = course.folder / "ladder.csv"
+    if file.is_file():
+        climbed = pd.read_csv(file)
+        known = climbed[climbed["rung"].isin([rung.name for rung in ladder.RUNGS])]
+        rows = runs.with_earlier(rows, known.to_dict("records"), ("rung", "weights"))
     if (course.folder / "results.json").is_file():
         rows += ladder.averaging_rows(runs.read(course.folder / "results.json"))
-    write_table(course.folder / "ladder.csv", ladder.table(rows).set_index("rung"))
+    write_table(file, ladder.table(rows).set_index("rung"))
 
 
 def evaluate() -> None:
@@ -142,17 +147,34 @@ def evaluate() -> None:
     for folder in runs.finished(kept):
         entries += runs.entries_of(data, settings, folder, copies, Progress)
     entries += runs.ensemble_entries(data, settings, kept, copies)
-    write_json(course.folder / "results.json", entries)
-    curves = runs.learning_curves(kept)
-    write_table(course.folder / "curves.csv", curves.set_index("recipe"))
+    results, curves = course.folder / "results.json", course.folder / "curves.csv"
+    run = ("recipe", "weights", "random_seed")
+    earlier = read_json(results) if results.is_file() else []
+    write_json(results, runs.with_earlier(entries, earlier, (*run, "ensemble")))
+    points = runs.learning_curves(kept).to_dict("records")
+    earlier = pd.read_csv(curves).to_dict("records") if curves.is_file() else []
+    table = pd.DataFrame(runs.with_earlier(points, earlier, run))
+    write_table(curves, table.set_index("recipe"))
     write_ladder()
 
 
 def ship() -> None:
-    """Copy the single classifier with the best validation accuracy to the results, with a card."""
+    """Copy the single classifier with the best validation accuracy to the results, with a card.
+
+    One from another machine that is there already stays if its validation accuracy is higher.
+    """
     course = course_setup.open_course()
     best = runs.best_run(runs_folder(course))
     target = course.folder / classifier.SHIPPED
+    found = runs.details(best)["accuracy_validation"]
+    shipped = classifier.read_details(target) if target.is_file() else {"accuracy_validation": 0}
+    if shipped["accuracy_validation"] > found:
+        write_card(course.folder)
+        print(
+            f"{best.name} finds {found:.1%} of the validation split, what ships already "
+            f"{shipped['accuracy_validation']:.1%}: {target} stays."
+        )
+        return
     with replacing(target) as temporary:
         temporary.write_bytes((best / classifier.SHIPPED).read_bytes())
     write_card(course.folder)

@@ -399,6 +399,27 @@ def test_the_committed_results_of_runs_have_the_names_that_the_code_writes(resul
     assert {name: words for name, words in rungs.items() if changes.get(name, words) != words} == {}
 
 
+def test_results_of_runs_on_another_machine_stay(results_folder, tiny_faces, monkeypatch, capsys):
+    home = results_folder.parents[1]
+    names = {"TRAIN_DATA": tiny_faces / "train", "VAL_DATA": tiny_faces / "test"}
+    names |= {"DATA": home / "data", "OUTPUT": home / "output"}
+    for name, path in names.items():
+        monkeypatch.setenv(f"EMOTIONS_{name}", str(path))
+    shipped = results_folder / "classifier.safetensors"
+    seed = classifier.read_details(shipped)["random_seed"]
+    before = {file.name: file.read_bytes() for file in results_folder.iterdir()}
+    [run] = home.glob(f"data/runs/*/frozen_plus-hed-{seed}")
+    run.rename(home / "elsewhere")
+    run_recipes.main(["evaluate"])
+    run_recipes.main(["ship"])
+    (home / "elsewhere").rename(run)
+    assert "stays" in capsys.readouterr().out
+    for name in ("results.json", "ladder.csv", "curves.csv"):
+        after = (results_folder / name).read_bytes()
+        assert sorted(after.splitlines()) == sorted(before[name].splitlines()), name
+    assert shipped.read_bytes() == before[shipped.name]
+
+
 def test_the_spread_of_seeds(results_folder):
     table = runs.spread(runs.read(results_folder / "results.json"))
     assert table["seeds"].tolist() == [2, 2]

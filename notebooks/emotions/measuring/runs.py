@@ -141,11 +141,29 @@ def entries_of(
     if folder.name.startswith("rung_"):
         return []
     details = read_details(folder / FILE)
-    views = (1, 2, 10) if details["recipe"] == "best" else (1, 2)
+    views = (1, 2, 10) if details["trainable"] == "everything" else (1, 2)
     return [
         entry(data, details, predictions(data, settings, folder, v, progress), v, copies)
         for v in views
     ]
+
+
+def with_earlier(
+    rows: list[dict[str, Any]], earlier: list[dict[str, Any]], run: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """Return new rows, and before them the earlier ones of runs that have no new row.
+
+    Runs are kept where they were trained, results wherever the course goes.
+
+    Parameters
+    ----------
+    rows, earlier
+        Of a table of results.
+    run
+        The names of the columns that tell runs apart.
+    """
+    new = {tuple(row[name] for name in run) for row in rows}
+    return [row for row in earlier if tuple(row[name] for name in run) not in new] + rows
 
 
 def members(runs: Path) -> list[Path]:
