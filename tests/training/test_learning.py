@@ -326,6 +326,20 @@ def test_heads_that_share_a_graph_do_not_disturb_each_other():
     np.testing.assert_array_equal(before, again.predict_proba(inputs))
 
 
+def test_a_fitted_head_lets_go_of_its_images(monkeypatch):
+    """TensorFlow keeps the batches of every `fit`: 72 fits on FER-2013 held 42 MB each."""
+    made = []
+
+    class Noted(grid_search.Batches):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(grid_search, "Batches", Noted)
+    HeadOf(epochs=1).fit(*grid_data())
+    assert [batches.inputs.size for batches in made] == [0]
+
+
 def test_labels_may_be_names_and_one_class_is_refused():
     inputs, labels = grid_data()
     names = np.array(["sad", "happy", "angry"])[labels]

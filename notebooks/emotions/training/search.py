@@ -90,7 +90,9 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
     def _train(self, inputs: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> None:
         model = self._start()
         batches = Batches(inputs, labels, rows, self.batch_size, self.random_state)
-        order = keras.callbacks.LambdaCallback(on_epoch_begin=batches.begin)
+        order = keras.callbacks.LambdaCallback(
+            on_epoch_begin=batches.begin, on_train_end=batches.release
+        )
         model.fit(batches, epochs=self.epochs, callbacks=[order], shuffle=False, verbose=0)
         self.weights_ = model.get_weights()
 
