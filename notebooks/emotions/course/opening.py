@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from emotions.data import copies, origin, sources
 from emotions.data.faces import FaceData, load_faces
-from emotions.files import write_json
+from emotions.files import write_json, write_table
 from emotions.network import backbone, features
 from emotions.network.quiet_keras import keras
 from emotions.network.slim import operate
@@ -59,12 +59,44 @@ class Course:
         return f"data: {self.data.title}" + (f" · weights: {weights}" if weights else "")
 
     def save(
-        self, figure: Figure, name: str, weights: str | None = None, *, faces: bool = False
+        self,
+        result: Figure | pd.DataFrame,
+        name: str,
+        weights: str | None = None,
+        *,
+        faces: bool = False,
     ) -> None:
-        """Write a figure as `name`.png and show it; `faces` says that it shows single faces."""
+        """Write a table as `name`.csv, or a figure as `name`.png and show it.
+
+        Parameters
+        ----------
+        result
+            What to write.
+        name
+            Of the file, without its end.
+        weights
+            Of the backbone, if a figure depends on them; they stand below it.
+        faces
+            Whether a figure shows single faces.
+        """
+        if isinstance(result, pd.DataFrame):
+            write_table(self.folder / f"{name}.csv", result)
+            return
         folder = self.faces_folder if faces else self.folder
-        style.save(figure, folder / f"{name}.png", self.footer(weights))
-        style.show(figure)
+        style.save(result, folder / f"{name}.png", self.footer(weights))
+        style.show(result)
+
+    def split(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows of the training images to learn from, and those to choose by.
+
+        Copies of one picture are on one side.
+
+        Raises
+        ------
+        DataError
+            See `left_out`.
+        """
+        return training.split_rows(self.data, self.settings, self.left_out())
 
     def left_out(self) -> np.ndarray | None:
         """Return which training images to leave out, bool (n,); None if none.
@@ -128,7 +160,7 @@ class Course:
         rows: np.ndarray,
         layers: Sequence[str],
         pooling: str = "flatten",
-        progress: Callable[..., Iterable] | None = None,
+        progress: Callable[..., Iterable] | None = Progress,
     ) -> list[np.ndarray]:
         """Return what some layers see in some training images, computed once.
 

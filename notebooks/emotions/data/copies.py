@@ -188,6 +188,33 @@ def find_problems(data: FaceData, *, progress: Progress | None = None) -> pd.Dat
     return table
 
 
+def count_findings(problems: pd.DataFrame) -> dict[str, int]:
+    """Return how many images, or groups of copies, have each kind of problem.
+
+    Parameters
+    ----------
+    problems : pandas.DataFrame
+        From `find_problems`, of both splits.
+
+    Returns
+    -------
+    dict
+        A copy is surplus, in whichever split, if an earlier image shows the same.
+    """
+    surplus = problems.duplicated("copy_group")
+    # identical pixels also show the same picture
+    near = problems.duplicated("near_copy_group") & ~surplus
+    copied = problems["copy_in_other_split"] & (problems["split"] == "test")
+    conflicts = problems.loc[problems["conflicting_label"], "copy_group"]
+    return {
+        "surplus_copies": int(surplus.sum()),
+        "test_images_copied_from_train": int(copied.sum()),
+        "groups_of_copies_with_conflicting_labels": int(conflicts.nunique()),
+        "images_of_one_single_grey": int(problems["single_grey"].sum()),
+        "surplus_near_copies": int(near.sum()),
+    }
+
+
 def _low_detail(thumbnails: np.ndarray) -> np.ndarray:
     """Say which thumbnails, uint8 (n, 48, 48), are nearly everywhere about the same grey."""
     return np.array(

@@ -1,5 +1,6 @@
 """Numbers that describe images, and whether two sets of images look alike."""
 
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import numpy as np
@@ -40,6 +41,20 @@ def small_grey(images: np.ndarray) -> np.ndarray:
         grey = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L")
         small[row] = grey.resize((SIDE, SIDE), Image.Resampling.BOX)
     return small
+
+
+def images_per_class(classes: Sequence[str], labels: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return how many images there are of each class, a column for each set of them.
+
+    Parameters
+    ----------
+    classes
+        Names, in the order of the labels.
+    labels
+        Name of a set -> int (n,), each an index into `classes`.
+    """
+    counts = {name: np.bincount(of, minlength=len(classes)) for name, of in labels.items()}
+    return pd.DataFrame(counts, index=pd.Index(classes, name="emotion"))
 
 
 def measure(images: np.ndarray) -> pd.DataFrame:

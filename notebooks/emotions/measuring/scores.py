@@ -279,6 +279,21 @@ def seen_in_training(data: FaceData) -> np.ndarray:
     return np.isin(groups[len(data.train) :], groups[: len(data.train)])
 
 
+def accuracy_by_part(files: Sequence[str], correct: np.ndarray) -> dict[str, float]:
+    """Return the accuracy on the public and the private half of FER-2013's test, if it is that.
+
+    Parameters
+    ----------
+    files
+        Names of the test images; those of other data belong to no half.
+    correct
+        bool (n,): whether each image was classified right.
+    """
+    parts = fer2013_part(files)
+    known = [part for part in ("public", "private") if part in parts]
+    return {part: float(correct[parts == part].mean()) for part in known}
+
+
 def summary(
     labels: np.ndarray,
     probabilities: np.ndarray,
@@ -312,12 +327,8 @@ def summary(
         "accuracy_test": float(correct.mean()),
         "interval_95": list(interval(correct, random_seed)),
     }
-    parts = fer2013_part(files)
-    result |= {
-        f"accuracy_{part}": float(correct[parts == part].mean())
-        for part in ("public", "private")
-        if part in parts
-    }
+    by_part = accuracy_by_part(files, correct)
+    result |= {f"accuracy_{part}": accuracy for part, accuracy in by_part.items()}
     if copies is not None:
         result["accuracy_test_without_copies"] = float(correct[~copies].mean())
     known = np.unique(labels)

@@ -146,10 +146,12 @@ def tile(
     return axis.imshow(image, vmin=low, vmax=high, extent=extent, interpolation="nearest")
 
 
-def distributions(values: Mapping[str, Mapping[str, np.ndarray]], title: str) -> Figure:
-    """Histograms side by side: measure (with its unit) -> split -> one number per image."""
-    figure, axes = plt.subplots(1, len(values), figsize=(4.2 * len(values), 3.6), squeeze=False)
-    for axis, (measure, splits) in zip(axes.flat, values.items(), strict=True):
+def distributions(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
+    """Histograms side by side: split -> a row per image, a column per measure with its unit."""
+    measures = list(next(iter(tables.values())))
+    figure, axes = plt.subplots(1, len(measures), figsize=(4.2 * len(measures), 3.6), squeeze=False)
+    for axis, measure in zip(axes.flat, measures, strict=True):
+        splits = {split: table[measure].to_numpy() for split, table in tables.items()}
         everything = np.concatenate(list(splits.values()))
         low, high = np.quantile(everything, [0.001, 0.999])
         edges = np.linspace(low, high if high > low else low + 1, 40)

@@ -123,8 +123,11 @@ def compute_features(
     """Compute what is not cached yet: the settings' features and the flattened maps of 3 layers.
 
     One pass of an image through the backbone gives all of them, so that neither a training nor
-    the comparison of layers sends it through again.
+    the comparison of layers sends it through again. Nothing is computed for a training that sends
+    each image through in every epoch (see `starts_from_images`).
     """
+    if starts_from_images(settings):
+        return
     specs = {feature_spec(settings, data, policy, layer=layer) for layer in settings.layers}
     layers = ("pool3", "pool4", "pool5")
     specs |= {feature_spec(settings, data, policy, layer=x, pooling="flatten") for x in layers}

@@ -62,8 +62,13 @@ class Picker:
 
 
 def control(name: str, value: Any) -> ipywidgets.ValueWidget:
-    """Return the control of a setting: a list, a number, or a line of text that may stay empty."""
+    """Return the control of a setting: buttons, a list, a number, or a line that may stay empty."""
     offered = choices(name)
+    if name == "recipe":  # one click sets all the others
+        row = {"grid_column": "1 / span 2"}
+        return ipywidgets.ToggleButtons(
+            options=offered, value=value, description=name, style=LABELLED, layout=row
+        )
     if value is None or Settings.model_fields[name].default is None:
         return ipywidgets.Combobox(
             value="" if value is None else str(value),
