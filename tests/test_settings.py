@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from course import as_environment
+from emotions.recipes import RECIPES
 from emotions.settings import (
     LEARNING_BLOCKS,
     ROOT,
@@ -150,6 +151,16 @@ def test_a_picker_offers_what_the_settings_allow():
         for value in choices(name):
             learning = {"trainable": "head"} if name == "layer" else {}
             assert getattr(read_settings(**{name: value}, **learning), name) == value
+
+
+def test_one_click_on_a_recipe_sets_all_the_others():
+    picker = HyperparameterPicker(read_settings())
+    buttons = picker.controls["recipe"]
+    assert buttons.options == tuple(RECIPES) and hasattr(buttons, "button_style")
+    buttons.value = "ten_minutes"
+    assert picker.settings == read_settings(recipe="ten_minutes")
+    buttons.value = "seed"
+    assert picker.settings == read_settings()
 
 
 @pytest.mark.parametrize(

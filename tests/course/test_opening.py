@@ -4,9 +4,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from emotions.course import opening as course_setup
+from emotions.data import copies
 from emotions.showing.report import Results
 from emotions.training import task as training
 
@@ -57,6 +60,28 @@ def test_what_is_recorded_says_what_it_was_made_from(course, tmp_path):
     assert facts["data_fingerprint"] == course.data.fingerprint
     assert facts["weights_digest"] == model.digest and "keras" in facts["versions"]
     assert "weights" not in course.record("without", answer=1)
+
+
+def test_a_table_is_saved_as_csv_and_a_figure_with_its_weights(course, tmp_path, monkeypatch):
+    course = course.changed(course.settings.changed(output=tmp_path))
+    course.save(pd.DataFrame({"share": [0.12345678]}, ["sad"]).rename_axis("emotion"), "shares")
+    assert (course.folder / "shares.csv").read_text() == "emotion,share\nsad,0.123457\n"
+    monkeypatch.setattr(course_setup.style, "show", lambda figure: None)
+    course.save(figure := plt.figure(), "drawing", "hed", faces=True)
+    assert (course.faces_folder / "drawing.png").is_file()
+    assert any("weights: hed" in text.get_text() for text in figure.texts)
+
+
+def test_the_split_is_the_trainings_and_leaves_the_listed_images_out(course, tmp_path):
+    course = course.changed(course.settings.changed(output=tmp_path))
+    learn, choose = course.split()
+    assert len(learn) + len(choose) == len(course.data.train)
+    listed = pd.DataFrame(
+        {"split": "train", "file": [course.data.train.files[learn[0]]], "reason": "made up"}
+    )
+    copies.save_leave_out(listed, course.folder / "leave_out.csv")
+    fewer, _ = course.changed(course.settings.changed(leave_out=True)).split()
+    assert set(learn) - set(fewer) == {learn[0]}
 
 
 def contents(facts: dict) -> dict[str, dict]:

@@ -205,6 +205,16 @@ def test_find_problems(data):
         assert problems[column].dtype == bool
 
 
+def test_findings_are_counted(data):
+    assert copies.count_findings(copies.find_problems(data)) == {
+        "surplus_copies": 4,  # one of them is the test image that is in train too
+        "test_images_copied_from_train": 1,
+        "groups_of_copies_with_conflicting_labels": 1,
+        "images_of_one_single_grey": 1,
+        "surplus_near_copies": 1,
+    }
+
+
 def test_conflict_between_the_splits(data):
     test = dict(TEST)
     test["calm/b.png"] = picture(4)  # "wild" in train

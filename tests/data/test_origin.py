@@ -26,6 +26,13 @@ def genuine(drawn) -> origin.Sketch:
     return origin.sketch_of(drawn)
 
 
+def test_images_are_counted_per_class_also_where_there_are_none():
+    labels = {"one": np.array([0, 1, 1]), "two": np.array([2])}
+    counts = statistics.images_per_class(["a", "b", "c"], labels)
+    assert counts.index.tolist() == ["a", "b", "c"]
+    assert counts.to_dict("list") == {"one": [1, 2, 0], "two": [0, 0, 1]}
+
+
 def each(change):
     """Return a function that changes images one by one with Pillow."""
     return lambda images: np.stack(

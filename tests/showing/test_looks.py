@@ -154,8 +154,8 @@ DRAWN = {
         TITLE,
     ),
     "distributions": lambda: plots.distributions(
-        {f"{name} (grey levels)": {"train": DICE.normal(size=99), "test": DICE.normal(size=99)}
-         for name in NAMES[:3]}, TITLE,
+        {split: pd.DataFrame({f"{name} (grey levels)": DICE.normal(size=99) for name in NAMES[:3]})
+         for split in ("train", "test")}, TITLE,
     ),
     "performance": lambda: plots.performance(history(), TITLE, 33),
     "confusion": lambda: plots.confusion(

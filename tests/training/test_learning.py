@@ -117,6 +117,16 @@ def test_an_interrupted_computation_leaves_no_feature(make_course, hed, tmp_path
     assert not list(tmp_path.iterdir())
 
 
+def test_nothing_is_computed_ahead_for_a_training_that_starts_from_images(
+    make_course, hed, tmp_path
+):
+    course = make_course()
+    for learns, computed in (("everything", False), ("head", True)):
+        settings = course.settings.changed(trainable=learns, data=tmp_path)
+        training.compute_features(settings, course.data, hed, "float32")
+        assert (tmp_path / "cache/features").is_dir() == computed
+
+
 def test_another_mean_weight_or_layer_is_another_feature(make_course, hed):
     course = make_course()
     spec = training.feature_spec(course.settings, course.data, "float32")
