@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from emotions import settings
+from emotions.measuring import scores
 from emotions.network import backbone
 from emotions.network.quiet_keras import keras
 from emotions.showing import network_plots, plots, quick, style
@@ -121,7 +122,13 @@ def rungs() -> pd.DataFrame:
     changes = ["right pre-processing: the mean is subtracted", *NAMES[:3]]
     kinds = ["VGG-Face", "hed (stand-in: ImageNet, then edge detection)", "random"]
     rows = [
-        {"change": change, "weights": kind, "accuracy_validation": 0.99 - 0.1 * k, "minutes": 128}
+        {
+            "change": change,
+            "weights": kind,
+            "accuracy_validation": 0.99 - 0.1 * k,
+            "minutes": 128,
+            "settings": ", ".join(NAMES[3:]),
+        }
         for change in changes
         for k, kind in enumerate(kinds)
     ]
@@ -139,9 +146,10 @@ def curves() -> pd.DataFrame:
 
 
 def bins() -> pd.DataFrame:
-    """Return a reliability curve."""
-    middle = np.linspace(0.05, 0.95, 10)
-    return pd.DataFrame({"confidence": middle, "accuracy": middle**2, "images": np.arange(1, 11)})
+    """Return a reliability curve whose bins are all full."""
+    middle = (np.arange(scores.BINS) + 0.5) / scores.BINS
+    images = 1_000 + np.arange(scores.BINS)
+    return pd.DataFrame({"confidence": middle, "accuracy": middle**2, "images": images})
 
 
 TALL = pd.Index(NAMES, name="emotion")
@@ -167,6 +175,10 @@ DRAWN = {
     "comparison": lambda: plots.comparison(
         {f"{name}, weights hed": 0.99 - k / 25 for k, name in enumerate(NAMES)}, TITLE, 0.25
     ),
+    "comparison with intervals": lambda: plots.comparison(
+        {f"{name}\nwhich has weights of its own": 0.9 for name in NAMES[:5]}, TITLE,
+        intervals={f"{NAMES[0]}\nwhich has weights of its own": (0.85, 0.95)}, others=NAMES,
+    ),
     "heat_maps": searched,
     "architecture": network_drawn,
     "feature_maps": lambda: quick.feature_maps(FACES[0], DICE.random((6, 6, 512)), 3, TITLE),
@@ -181,7 +193,9 @@ DRAWN = {
     ),
     "ladder": lambda: plots.ladder(rungs(), TITLE),
     "against_minutes": lambda: plots.against_minutes(curves(), TITLE),
-    "reliability": lambda: plots.reliability({"as it is": bins(), NAMES[0]: bins()}, TITLE),
+    "reliability": lambda: network_plots.reliability(
+        {"as it is": bins(), NAMES[0]: bins()}, TITLE
+    ),
     "heat_on_faces": lambda: network_plots.heat_on_faces(
         FACES[:12], DICE.random((12, 6, 6)),
         [f"{a}, called\n{b}" for a, b in zip(NAMES[:12], NAMES[8:], strict=True)], TITLE,

@@ -1,6 +1,6 @@
 """From the seed's recipe upwards, step by step, and which settings each step changes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,13 @@ RUNGS = (
         FINE_TUNE | {"trainable": "everything"},
     ),
     Rung("longer", "block 3, more epochs", FINE_TUNE | {"epochs": 24}),
+    Rung(
+        "ten_minutes",
+        "another network: half as wide, batch normalised, all of it learns",
+        {"recipe": "ten_minutes"},
+    ),
+    Rung("hour", "more epochs, against learning by heart", {"recipe": "hour"}),
+    Rung("best", "more epochs still", {"recipe": "best"}),
 )
 COLUMNS = ["rung", "change", "weights", "accuracy_validation", "minutes"]
 
@@ -120,8 +127,13 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return ordered.drop(columns="place").reset_index(drop=True)
 
 
-def changes() -> pd.DataFrame:
+def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:
     """Return which settings each rung changes against the one below it, and to what.
+
+    Parameters
+    ----------
+    climbed
+        Names of rungs; the others are left out, as if nobody stood on them. None: all.
 
     Returns
     -------
@@ -132,12 +144,73 @@ def changes() -> pd.DataFrame:
     parameters = [name for name in names("training") if name != "recipe"]
     below, rows = read_settings(), {}
     for each in RUNGS:
+        if climbed is not None and each.name not in climbed:
+            continue
         here = read_settings(**each.settings)
         differ = [name for name in parameters if getattr(here, name) != getattr(below, name)]
         words = ", ".join(f"{name} {getattr(here, name)}" for name in differ)
         rows[each.name] = {"change": each.change, "settings": words}
         below = here
-    return pd.DataFrame(rows).T.rename_axis("rung")
+    return pd.DataFrame(rows, index=["change", "settings"]).T.rename_axis("rung")
+
+
+def pretraining(rungs: pd.DataFrame) -> pd.DataFrame:
+    """Return what pre-training is worth on the rungs that random weights climbed too.
+
+    Parameters
+    ----------
+    rungs
+        From `table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index rung; pretrained and random (validation accuracy, 0 to 1; of several pre-trained
+        weights the better), points (the one minus the other, in percentage points).
+    """
+    known = ~rungs["weights"].str.startswith("random")
+    best = {
+        name: part.groupby("rung", sort=False)["accuracy_validation"].max()
+        for name, part in (("pretrained", rungs[known]), ("random", rungs[~known]))
+    }
+    both = pd.DataFrame(best).reindex(best["pretrained"].index).dropna()
+    return both.assign(points=lambda x: 100 * (x["pretrained"] - x["random"]))
+
+
+def already_known(rungs: pd.DataFrame) -> str:
+    """Say in some sentences how much the network already knew, as far as rungs tell.
+
+    Parameters
+    ----------
+    rungs
+        From `table`.
+    """
+    both = pretraining(rungs)
+    if both.empty:
+        return (
+            "How much the network already knew, this ladder cannot tell yet: no rung was climbed "
+            "both with pre-trained and with random weights."
+        )
+    most, least = both["points"].idxmax(), both["points"].idxmin()
+    top = rungs.loc[rungs["accuracy_validation"].idxmax()]
+    said = [
+        f"How much did the network already know? It depends on what is read from it. "
+        f"{len(both)} rungs were climbed from random weights too. Pre-training is worth most on "
+        f"`{most}`, {_worth(both.loc[most])}"
+    ]
+    if least != most:
+        said.append(f"and least on `{least}`, {_worth(both.loc[least])}")
+    highest = both["random"].idxmax()
+    return (
+        ", ".join(said)
+        + f". Random weights come no higher than {both['random'].max():.1%} (`{highest}`); the top "
+        f"of the ladder is {top['accuracy_validation']:.1%} (`{top['rung']}`, weights "
+        f"{top['weights'].split(' (')[0]})."
+    )
+
+
+def _worth(row: pd.Series) -> str:
+    return f"{row['points']:+.1f} points ({row['pretrained']:.1%} against {row['random']:.1%})"
 
 
 def rows_of(runs: Path, random_seed: int) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """Why does it say that: where the network looks, and which labels it doubts."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from cleanlab.filter import find_label_issues
@@ -10,6 +12,44 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from emotions.data.faces import ImageSet
 from emotions.network.backbone import activated
 from emotions.network.quiet_keras import keras
+
+LEAST_CONTRAST = 0.1  # between the coldest and the hottest place, of a scale from 0 to 1
+
+
+def layers_with_places(model: keras.Model) -> list[str]:
+    """Return the convolutions and poolings whose maps have several positions, deepest first."""
+    return [
+        layer.name
+        for layer in reversed(model.layers)
+        if re.fullmatch(r"conv\d_\d|pool\d", layer.name) and np.prod(layer.output.shape[1:-1]) > 1
+    ]
+
+
+def grad_cam(model: keras.Model, images: np.ndarray) -> tuple[str, np.ndarray]:
+    """Return `activation_maps` of the deepest layer that tells places of every image apart.
+
+    At the end of a small input's way the maps have one position, and a whole face one colour. The
+    same if all that the layer sees in a face speaks against its class.
+
+    Parameters
+    ----------
+    model, images
+        As for `activation_maps`.
+
+    Returns
+    -------
+    layer, heats
+        The layer's name, and float32 (n, rows, columns) from 0 to 1. If no layer will do for every
+        image, it is the one where most images have a hotter and a colder place.
+    """
+    found = []
+    for layer in layers_with_places(model):
+        heats = activation_maps(model, layer, images)
+        found.append((float(np.mean(np.ptp(heats, axis=(1, 2)) > LEAST_CONTRAST)), layer, heats))
+        if found[-1][0] == 1:
+            break
+    _, layer, heats = max(found, key=lambda each: each[0])
+    return layer, heats
 
 
 def activation_maps(

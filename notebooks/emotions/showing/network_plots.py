@@ -1,9 +1,9 @@
-"""Figures of the network: its blocks, where in a face it looks, what it says about a photo."""
+"""Figures of the network: its blocks, how sure it is, where it looks, what it says of a photo."""
 
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from emotions.files import replacing
+from emotions.measuring.scores import BINS
 from emotions.network.quiet_keras import keras
 from emotions.showing.plots import pictures
-from emotions.showing.style import ACCENT, FROZEN, colours, ink
+from emotions.showing.style import ACCENT, FROZEN, TRAINING, colours, ink
 
 
 def architecture(backbone: keras.Model, head: keras.Model, layer: str, title: str) -> Figure:
@@ -166,4 +167,37 @@ def photo(pixels: np.ndarray, boxes: np.ndarray, table: pd.DataFrame, title: str
     if len(shown) == 0:
         axes[1].text(0.5, 0.5, "no face found", ha="center")
         axes[1].set_axis_off()
+    return figure
+
+
+def reliability(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
+    """Draw accuracy against confidence, and below it how many images each point stands for.
+
+    On the diagonal a classifier is as sure as it is right.
+
+    Parameters
+    ----------
+    curves
+        Name -> table of `scores.reliability`; one or two.
+    title
+        Of the figure.
+    """
+    figure, (axis, below) = plt.subplots(
+        2, 1, figsize=(7.5, 8), sharex=True, height_ratios=(3, 1.4)
+    )
+    axis.plot([0, 100], [0, 100], color="#555555", linestyle="--", label="as sure as it is right")
+    step = 100 / BINS
+    for number, (name, table) in enumerate(curves.items()):
+        look = {"color": (ACCENT, TRAINING)[number], "label": name}
+        across, up = 100 * table["confidence"], 100 * table["accuracy"]
+        axis.plot(across, up, marker="os"[number], linestyle=("--", "-")[number], **look)
+        places = (table.index + 0.3 + 0.4 * number) * step  # the index is the number of the bin
+        bars = below.bar(places, table["images"], 0.4 * step, **look)
+        below.bar_label(bars, fontsize=8, rotation=90, padding=2)
+    axis.set_ylabel("accuracy (%)")
+    axis.set_title(title)
+    axis.legend(loc="upper left")
+    below.margins(y=0.3)
+    below.set(ylabel="images", xlabel="confidence (%)", xlim=(0, 100))
+    below.grid(axis="x", visible=False)
     return figure

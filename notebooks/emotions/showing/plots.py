@@ -1,6 +1,7 @@
 """Figures of data, trainings and results; each returns a matplotlib figure with its title."""
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -216,11 +217,37 @@ def confusion(counts: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def comparison(accuracies: Mapping[str, float], title: str, chance: float | None = None) -> Figure:
-    """Horizontal bars of accuracies, in the order given."""
-    figure, axis = plt.subplots(figsize=(9, 0.5 * len(accuracies) + 1.8))
-    bars = axis.barh(list(accuracies), list(accuracies.values()), color=TRAINING)
-    axis.bar_label(bars, fmt="{:.1%}", padding=3)
+def comparison(
+    accuracies: Mapping[str, float],
+    title: str,
+    chance: float | None = None,
+    intervals: Mapping[str, tuple[float, float]] | None = None,
+    others: Collection[str] = (),
+) -> Figure:
+    """Horizontal bars of accuracies, in the order given.
+
+    Parameters
+    ----------
+    accuracies
+        Name -> share of images, 0 to 1.
+    title
+        Of the figure.
+    chance
+        Accuracy of who always says the largest class: a dashed line.
+    intervals
+        Name -> lowest and highest value, where they are known: a thin line at the bar's end.
+    others
+        Names of bars that stand back.
+    """
+    lines = sum(1 + name.count("\n") for name in accuracies)
+    figure, axis = plt.subplots(figsize=(9, 0.15 * len(accuracies) + 0.35 * lines + 1.8))
+    values = np.array(list(accuracies.values()))
+    known = intervals or {}
+    ends = np.array([known.get(n, (v, v)) for n, v in accuracies.items()]).T
+    error = np.abs(ends - values) if known else None
+    fills = [FROZEN if name in others else TRAINING for name in accuracies]
+    bars = axis.barh(list(accuracies), values, xerr=error, ecolor="#333333", color=fills)
+    axis.bar_label(bars, [f"{value:.1%}" for value in values], padding=3)
     if chance is not None:
         axis.axvline(chance, color=ACCENT, linestyle="--", label="always the largest class")
         legend_above(axis)
@@ -288,36 +315,53 @@ def _write_into(axis: Axes, picture: AxesImage, words: Sequence[str]) -> None:
 
 
 def ladder(rungs: pd.DataFrame, title: str) -> Figure:
-    """Bars of validation accuracy, one group per rung, one colour per weights.
+    """Bars of validation accuracy: a panel per weights, side by side, each rung in one row.
 
     Parameters
     ----------
     rungs
-        Columns rung, change, weights, accuracy_validation (0 to 1), minutes.
+        Columns change, weights, accuracy_validation (0 to 1), minutes and, if known, settings:
+        which ones the rung changes, in words.
     title
         Of the figure.
     """
     changes = list(dict.fromkeys(rungs["change"]))
     kinds = list(dict.fromkeys(rungs["weights"]))
-    figure, axis = plt.subplots(figsize=(11, 1.5 + 0.7 * len(changes)))
-    height = 0.8 / len(kinds)
-    for number, (kind, colour) in enumerate(zip(kinds, (TRAINING, FROZEN, ACCENT), strict=False)):
+    figure, axes = plt.subplots(
+        *(1, len(kinds)),
+        figsize=(5.2 + 3.4 * len(kinds), 1.3 + 0.72 * len(changes)),
+        sharey=True,
+        squeeze=False,
+    )
+    for axis, kind, colour in zip(axes.flat, kinds, (TRAINING, FROZEN, ACCENT), strict=False):
         part = rungs[rungs["weights"] == kind]
-        places = [changes.index(change) + number * height for change in part["change"]]
+        places = [changes.index(change) for change in part["change"]]
         values = 100 * part["accuracy_validation"].to_numpy()
-        axis.barh(
-            places, values, height * 0.9, color=colour, label=f"weights: {kind.split(' (')[0]}"
-        )
+        axis.barh(places, values, 0.6, color=colour)
         for place, value, minutes in zip(places, values, part["minutes"], strict=True):
-            text = f"{value:.1f} %" + (f", {minutes:.0f} min" if minutes == minutes else "")
-            axis.text(value + 0.5, place, text, va="center", fontsize=9)
-    axis.set_yticks(np.arange(len(changes)) + 0.4 - height / 2, changes)
-    axis.invert_yaxis()
-    axis.set_xlim(0, 100)
-    axis.set_xlabel("validation accuracy (%)")
-    legend_above(axis)
+            text = f"{value:.1f} %" + (f"\n{minutes:.0f} min" if minutes == minutes else "")
+            axis.text(value + 1, place, text, va="center", fontsize=9)
+        for place in set(range(len(changes))) - set(places):
+            axis.text(1, place, "not climbed", va="center", fontsize=9, color="#555555")
+        axis.set_title(f"weights: {kind.split(' (')[0]}", fontsize=12)
+        axis.set_xlim(0, 100)
+        axis.set_xlabel("validation accuracy (%)")
+        axis.grid(axis="y", visible=False)
+    axes[0, 0].set_yticks(range(len(changes)), _rung_names(rungs, changes), fontsize=9)
+    axes[0, 0].set_ylim(len(changes) - 0.4, -0.6)
     figure.suptitle(title)
     return figure
+
+
+def _rung_names(rungs: pd.DataFrame, changes: Sequence[str]) -> list[str]:
+    """Return what stands beside each rung: its change, and below that the settings."""
+    known = rungs.dropna(subset="settings") if "settings" in rungs else rungs[:0].assign(settings=0)
+    settings = dict(zip(known["change"], known["settings"], strict=True))
+    names = []
+    for change in changes:
+        words = textwrap.shorten(settings.get(change, ""), 125, placeholder=" …")
+        names.append("\n".join([change, *textwrap.wrap(words, 66)]))
+    return names
 
 
 def against_minutes(curves: pd.DataFrame, title: str, human: float = 65.0) -> Figure:
@@ -346,28 +390,4 @@ def against_minutes(curves: pd.DataFrame, title: str, human: float = 65.0) -> Fi
     axis.set_ylabel("validation accuracy (%)")
     axis.set_title(title)
     axis.legend(loc="lower right", fontsize=9)
-    return figure
-
-
-def reliability(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
-    """Draw accuracy against confidence; on the diagonal a classifier is as sure as it is right.
-
-    Parameters
-    ----------
-    curves
-        Name -> table of `measuring.reliability`.
-    title
-        Of the figure.
-    """
-    figure, axis = plt.subplots(figsize=(6.5, 6))
-    axis.plot([0, 100], [0, 100], color="#555555", linestyle="--", label="as sure as it is right")
-    for (name, table), colour in zip(curves.items(), (ACCENT, TRAINING), strict=False):
-        size = 200 * table["images"] / table["images"].max()
-        across, up = 100 * table["confidence"], 100 * table["accuracy"]
-        axis.plot(across, up, color=colour, label=name)
-        axis.scatter(across, up, s=size, color=colour)
-    axis.set_xlabel("confidence (%)")
-    axis.set_ylabel("accuracy (%)")
-    axis.set_title(title)
-    axis.legend()
     return figure

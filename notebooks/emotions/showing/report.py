@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import HTML, Image, Markdown, display
 
 from emotions.files import read_json
-from emotions.measuring import runs
+from emotions.measuring import ladder, runs
 from emotions.measuring.classifier import REFERENCE
 from emotions.settings import names
-
-# Published by the seed project, github.com/Rutatu/cds-visual_Self_assigned_project, in
-# output/Emotions_classifier_report.csv; its rows are sorted here.
-SEED_REPORT = Path(__file__).with_name("seed_report.csv")
+from emotions.showing import standing, style
+from emotions.showing.standing import SEED_REPORT
 
 RESULT_COLUMNS = {
     "accuracy_validation": "validation",
@@ -27,6 +26,7 @@ RESULT_COLUMNS = {
     "minutes": "minutes",
 }
 DESCRIPTIONS = {
+    "best": "Bars: test accuracy of the best classifier and of what it is held against",
     "baselines": "Bars: test accuracy of this network and of two baselines",
     "class_counts": "Bars: number of training and test images of each emotion",
     "mean_faces": "The average training image of each emotion",
@@ -36,8 +36,8 @@ DESCRIPTIONS = {
     "confusion_matrix": "Matrix: true emotion against predicted emotion",
     "grid_search": "Heat maps: cross-validated accuracy of all combinations of the grid",
     "layers": "Bars: validation accuracy of the grid search and of three layers",
-    "ladder": "Bars: validation accuracy after each change of the recipe, by weights",
-    "reliability": "Curves: accuracy against confidence, before and after temperature scaling",
+    "ladder": "Bars: validation accuracy after each change of the recipe, a panel per weights",
+    "reliability": "Curves: accuracy against confidence; bars: images at each confidence",
 }
 
 
@@ -66,8 +66,35 @@ class Results:
             f"{facts.get('weights', 'none')}.**{warnings}"
         )
 
+    def best(self) -> Markdown:
+        """Return how good the best classifier of these data is, in a few sentences."""
+        facts = self._facts()
+        if self._recipes.is_file():
+            return Markdown(standing.recipe_in_words(self._recipes, facts["test_images"]))
+        if (table := self._standing()) is None:
+            return self._missing("training" if not self.content["training"] else "grid_search")
+        return Markdown(standing.trained_in_words(table, facts["test_images"], facts["data"]))
+
+    def best_picture(self) -> Image | Markdown:
+        """Draw `best.png`, the best classifier and what it is held against, and return it."""
+        if (table := self._standing()) is not None:
+            style.use_style()
+            title = f"Test accuracy on {self._facts()['data']}"
+            figure = standing.figure(table, title)
+            footer = f"data: {self._facts()['data']} · weights: at each bar"
+            style.save(figure, self.folder / "best.png", footer)
+            plt.close(figure)
+        return self.picture("best")
+
+    def sources_table(self) -> HTML | Markdown:
+        """Return where each bar of the first figure comes from."""
+        if (table := self._standing()) is None:
+            return self._missing("training" if not self.content["training"] else "grid_search")
+        shown = table.set_index("classifier")[["weights", "accuracy", "source"]].fillna("")
+        return _table(shown, {"accuracy": "{:.1%}"})
+
     def summary(self) -> Markdown:
-        """Return the result in a few sentences, made from the numbers."""
+        """Return what the parameters of notebook 4 are worth, made from the numbers."""
         training, grid = self.content["training"], self.content["grid_search"]
         if not training or not grid:
             return self._missing("training" if not training else "grid_search")
@@ -90,24 +117,12 @@ class Results:
         training, grid = self.content["training"], self.content["grid_search"]
         if not training or not grid:
             return self._missing("training" if not training else "grid_search")
-        weights = training["weights"]
-        baselines = training["baselines"]
-        rows = [
-            ("Always the largest class", "none", baselines["always the largest class"]),
-            ("Logistic regression on pixels", "none", baselines["logistic regression on pixels"]),
-            (f"Head on {training['layer']} {training['pooling']}, notebook 4", weights,
-             training["accuracy_test"]),
-            (f"Best of the grid search, {grid['features']}, notebook 5", weights,
-             grid["accuracy_test"]),
-            (f"Head on {grid['best_layer']} flattened, notebook 5", weights,
-             grid["best_layer_test"]),
-        ]  # fmt: skip
+        rows = standing.of_notebooks(training, grid)[["classifier", "weights", "accuracy"]]
         if self._facts()["data"] == "FER-2013":
-            seed = pd.read_csv(SEED_REPORT, index_col=0)
-            accuracy = seed.loc["accuracy", "precision"]
-            rows.append(("Seed project, as published (2021)", "VGG-Face", accuracy))
-        table = pd.DataFrame(rows, columns=["classifier", "weights", "test accuracy"])
-        return _table(table.set_index("classifier"), {"test accuracy": "{:.1%}"})
+            accuracy = pd.read_csv(SEED_REPORT, index_col=0).loc["accuracy", "precision"]
+            rows.loc[len(rows)] = ["seed project, as published (2021)", "VGG-Face", accuracy]
+        table = rows.set_index("classifier").rename(columns={"accuracy": "test accuracy"})
+        return _table(table, {"test accuracy": "{:.1%}"})
 
     def data_table(self) -> HTML:
         """Return the number of images of each emotion."""
@@ -207,6 +222,10 @@ class Results:
         formats = {title: "{:.0f}" if title == "minutes" else "{:.1%}" for title in shares.values()}
         return _table(shown.set_index("recipe"), formats)
 
+    def already_known(self) -> Markdown:
+        """Return how much the network already knew, by the rungs that were climbed on FER-2013."""
+        return Markdown(ladder.already_known(pd.read_csv(REFERENCE.parent / "ladder.csv")))
+
     def provenance_table(self) -> HTML:
         """Return versions, seed, fingerprint and durations."""
         facts = self._facts()
@@ -230,6 +249,17 @@ class Results:
             return Markdown(f"*{file.name} is not there: run its notebook first.*")
         description = DESCRIPTIONS[name]
         return Image(file, alt=description, metadata={"alt": description})
+
+    @property
+    def _recipes(self) -> Path:
+        return self.folder / "results.json"
+
+    def _standing(self) -> pd.DataFrame | None:
+        """Return the classifiers of the first figure; None if nothing was trained on these data."""
+        if self._recipes.is_file():
+            return standing.of_recipes(self._recipes)
+        training, grid = self.content["training"], self.content["grid_search"]
+        return standing.of_notebooks(training, grid) if training and grid else None
 
     def _origin(self) -> str:
         """Return in brackets whether the pixels are the genuine ones, if that is not plain."""

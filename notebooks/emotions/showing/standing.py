@@ -1,0 +1,169 @@
+"""Where the best classifier stands: beside others, people, and the project that came before."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from emotions.files import read_json
+from emotions.measuring import runs
+from emotions.settings import ROOT
+from emotions.showing import plots
+
+# Published by the seed project, github.com/Rutatu/cds-visual_Self_assigned_project, in
+# output/Emotions_classifier_report.csv; its rows are sorted here.
+SEED_REPORT = Path(__file__).with_name("seed_report.csv")
+# What others say of FER-2013, each row with its source; nothing in it was measured here.
+PUBLISHED = Path(__file__).with_name("published.csv")
+PEERS = ROOT / "benchmarks" / "peers.json"  # what benchmarks/peers.py measured
+
+
+def of_recipes(results: Path) -> pd.DataFrame:
+    """Return the best recipe on FER-2013 and what it is held against, the best first.
+
+    Parameters
+    ----------
+    results
+        `results.json`. Of its single classifiers the one with the best validation accuracy.
+
+    Returns
+    -------
+    pandas.DataFrame
+        classifier, accuracy, low, high (0 to 1; a 95 % interval, of people what was published; NaN
+        if not known), weights, ours (bool), source.
+    """
+    best = best_single(results)
+    low, high = best["interval_95"]
+    rows = [
+        {
+            "classifier": f"this course: {best['recipe']}, {_views(best['views'])}",
+            **{"accuracy": best["accuracy_test"], "low": low, "high": high},
+            **{"weights": _short(best["weights"]), "ours": True},
+            "source": "results.json, measured here",
+        }
+    ]
+    measured = read_json(PEERS)["results"] if PEERS.is_file() else {}
+    for name, found in measured.items():
+        if name.startswith("fer "):
+            low, high = found["interval_95"]
+            rows.append(
+                {
+                    "classifier": f"package {name}, one view",
+                    **{"accuracy": found["accuracy_test"], "low": low, "high": high},
+                    **{"weights": "its own", "source": "benchmarks/peers.json, measured here"},
+                }
+            )
+    rows += pd.read_csv(PUBLISHED).to_dict("records")
+    seed = pd.read_csv(SEED_REPORT, index_col=0).loc["accuracy", "precision"]
+    where = "github.com/Rutatu/cds-visual_Self_assigned_project, 2021"
+    rows.append({"classifier": "seed project, as published", "accuracy": seed,
+                 "weights": "VGG-Face", "source": where})  # fmt: skip
+    return _sorted(rows)
+
+
+def of_notebooks(training: dict[str, Any], grid: dict[str, Any]) -> pd.DataFrame:
+    """Return the classifiers of notebooks 4 and 5 and the baselines, with columns as above.
+
+    Parameters
+    ----------
+    training, grid
+        `training.json` and `grid_search.json`. The intervals are those of a share of so many
+        images. A further column, validation, has what each was chosen by, 0 to 1.
+    """
+    weights = _short(training["weights"])
+    baselines = training["baselines"]
+    rows = [
+        ("always the largest class", "none", baselines["always the largest class"]),
+        ("logistic regression on pixels", "none", baselines["logistic regression on pixels"]),
+        (f"head on {training['layer']} {training['pooling']}, notebook 4", weights,
+         training["accuracy_test"], training["accuracy_validation"]),
+        (f"best of the grid search, {grid['features']}, notebook 5", weights,
+         grid["accuracy_test"], grid["accuracy_cross_validated"]),
+        (f"head on {grid['best_layer']} flattened, notebook 5", weights,
+         grid["best_layer_test"], grid["layers_validation"][grid["best_layer"]]),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["classifier", "weights", "accuracy", "validation"])
+    share = table["accuracy"]
+    half = 1.96 * np.sqrt(share * (1 - share) / training["test_images"])
+    source = np.where(table["weights"] == "none", "scikit-learn", "this course")
+    return _sorted(
+        table.assign(
+            low=share - half, high=share + half, ours=table["weights"] != "none", source=source
+        )
+    )
+
+
+def best_single(results: Path) -> pd.Series:
+    """Return the row of `results.json` with the best validation accuracy, no ensemble."""
+    single = runs.read(results).query("ensemble == 1")
+    return single.loc[single["accuracy_validation"].idxmax()]
+
+
+def recipe_in_words(results: Path, images: int) -> str:
+    """Return in some sentences how good the best recipe is; `images` were tested on."""
+    best, table = best_single(results), of_recipes(results).set_index("classifier")
+    low, high = best["interval_95"]
+    once = runs.read(results).query("ensemble == 1 and views == 1")
+    for name in ("recipe", "weights", "random_seed"):
+        once = once[once[name] == best[name]]
+    people = table[table.index.str.startswith("people")].iloc[0]
+    place = "below" if low < people["low"] else "above" if high > people["high"] else "within"
+    said = (
+        f"**{best['accuracy_test']:.1%} of FER-2013's {images:,} test images right** (95 % "
+        f"interval {low:.1%} to {high:.1%}): that is the best single classifier of this course, "
+        f"chosen by its validation accuracy. Recipe `{best['recipe']}`, from the weights "
+        f"{best['weights']}; {best['minutes']:.0f} minutes of training on {best['processor']}; "
+        f"{_views(best['views'])}. "
+    )
+    fer = table[table.index.str.startswith("package fer")]
+    if len(once) and len(fer):
+        said += (
+            f"Asked once per face it gets {once['accuracy_test'].iloc[0]:.1%}; the package fer, "
+            f"asked once, {fer['accuracy'].iloc[0]:.1%}. "
+        )
+    return said + (
+        f"People agree with these labels for {people['low']:.0%} to {people['high']:.0%} of the "
+        f"faces: it is {place} that range."
+    )
+
+
+def trained_in_words(table: pd.DataFrame, images: int, title: str) -> str:
+    """Return in two sentences how good the best of `of_notebooks` is; `images` were tested on."""
+    best = table.loc[table["validation"].idxmax()]
+    linear = table.set_index("classifier").loc["logistic regression on pixels", "accuracy"]
+    return (
+        f"**{best['accuracy']:.1%} of the {images:,} test images of {title} right** (95 % interval "
+        f"{best['low']:.1%} to {best['high']:.1%}): that is the best classifier that was trained "
+        f"here, chosen by its validation accuracy. It is the {best['classifier']}, with the "
+        f"weights {best['weights']}. Logistic regression on the pixels gets {linear:.1%}."
+    )
+
+
+def figure(table: pd.DataFrame, title: str) -> Figure:
+    """Draw one bar per classifier of a table of this module, the course's own in front."""
+    weights = table["weights"].fillna("")
+    names = table["classifier"] + np.where(weights == "", "", "\nweights: " + weights)
+    known = table["low"].notna()
+    ends = zip(table["low"][known], table["high"][known], strict=True)
+    return plots.comparison(
+        dict(zip(names, table["accuracy"], strict=True)),
+        title,
+        intervals=dict(zip(names[known], ends, strict=True)),
+        others=set(names[~table["ours"]]),
+    )
+
+
+def _sorted(rows: list[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
+    table = pd.DataFrame(rows)
+    table["ours"] = table["ours"].eq(True)  # noqa: FBT003
+    return table.sort_values("accuracy", ascending=False, kind="stable", ignore_index=True)
+
+
+def _short(weights: str) -> str:
+    return weights.split(" (")[0]
+
+
+def _views(views: int) -> str:
+    return "one view of a face" if views == 1 else f"{views} views of a face averaged"
