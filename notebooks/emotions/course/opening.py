@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -54,9 +54,9 @@ class Course:
     origin: str = ""
     warnings: tuple[str, ...] = ()
 
-    def footer(self, weights: str | None = None) -> str:
+    def footer(self, weights: str | None = None, data: str | None = None) -> str:
         """Return what stands below a figure: the data and, if it depends on them, the weights."""
-        return f"data: {self.data.title}" + (f" · weights: {weights}" if weights else "")
+        return f"data: {data or self.data.title}" + (f" · weights: {weights}" if weights else "")
 
     def save(
         self,
@@ -65,6 +65,7 @@ class Course:
         weights: str | None = None,
         *,
         faces: bool = False,
+        data: str | None = None,
     ) -> None:
         """Write a table as `name`.csv, or a figure as `name`.png and show it.
 
@@ -78,12 +79,14 @@ class Course:
             Of the backbone, if a figure depends on them; they stand below it.
         faces
             Whether a figure shows single faces.
+        data
+            What stands below a figure of other data than the course's.
         """
         if isinstance(result, pd.DataFrame):
             write_table(self.folder / f"{name}.csv", result)
             return
         folder = self.faces_folder if faces else self.folder
-        style.save(result, folder / f"{name}.png", self.footer(weights))
+        style.save(result, folder / f"{name}.png", self.footer(weights, data))
         style.show(result)
 
     def split(self) -> tuple[np.ndarray, np.ndarray]:
@@ -157,19 +160,19 @@ class Course:
     def features(
         self,
         model: backbone.Backbone,
-        rows: np.ndarray,
+        rows: np.ndarray | Literal["train", "test"],
         layers: Sequence[str],
         pooling: str = "flatten",
         progress: Callable[..., Iterable] | None = Progress,
     ) -> list[np.ndarray]:
-        """Return what some layers see in some training images, computed once.
+        """Return what some layers see in some images, computed once.
 
         Parameters
         ----------
         model
             From `open_backbone`.
         rows
-            Of the training images.
+            Of the training images; or "train" or "test" for all images of either.
         layers
             Names; see `settings.FEATURE_LAYERS`.
         pooling
@@ -183,14 +186,17 @@ class Course:
             float32 (rows, numbers), one array per layer.
         """
         policy = backbone.choose_precision(self.settings.precision)
-        images, key = training.some_images(self.data, rows)
+        if isinstance(rows, str):
+            images, key = getattr(self.data, rows), f"{self.data.fingerprint}-{rows}"
+        else:
+            images, key = training.some_images(self.data, rows)
         specs = [
             training.feature_spec(self.settings, self.data, policy, layer=layer, pooling=pooling)
             for layer in layers
         ]
         cache = self.settings.data / "cache" / "features"
         values = features.features(images, key, model, specs, cache, progress)
-        return [np.asarray(each, np.float32).reshape(len(rows), -1) for each in values]
+        return [np.asarray(each, np.float32).reshape(len(images), -1) for each in values]
 
 
 def find_folders(settings: Settings) -> tuple[Path, Path]:

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from emotions.data.faces import FaceData
 from emotions.data.pixels import read_image
 from emotions.files import DataError, replacing
+from emotions.measuring import scores
 from emotions.network import backbone as backbones
 from emotions.network import head as surgery
 from emotions.network.quiet_keras import keras
@@ -188,6 +189,28 @@ def build(details: dict, statistics: tuple[np.ndarray, np.ndarray], precision: s
     image_shape = tuple(details["image_shape"])
     with backbones.precision(precision):
         return surgery.classifier(image_shape, empty, head, form, mean, pooling)
+
+
+def calibrated(classifier: Classifier, data: FaceData, settings: Settings) -> Classifier:
+    """Return a classifier whose probabilities are divided by a temperature; see `scores.cooled`.
+
+    Parameters
+    ----------
+    classifier
+        Of the same emotions as the data.
+    data, settings
+        For the temperature, which is found on up to 1,000 images of the validation split. The
+        returned details say it.
+    """
+    random = np.random.default_rng(settings.random_seed)
+    rows = random.permutation(validation_rows(data, settings, classifier.details))[:1000]
+    warmth = scores.temperature(
+        data.train.labels[rows], scores.predict(classifier.model, data.train.images[rows])
+    )
+    image = classifier.model.input
+    logarithms = keras.ops.log(keras.ops.maximum(classifier.model(image), 1e-12))
+    model = keras.Model(image, keras.ops.softmax(logarithms / warmth), name="calibrated")
+    return Classifier(model, classifier.classes, classifier.details | {"temperature": warmth})
 
 
 def own_or_shipped(folder: Path) -> tuple[Classifier, str]:

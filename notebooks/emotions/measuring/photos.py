@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
+from emotions.data.drawn import EXPRESSIONS, draw_face
 from emotions.data.pixels import FORMATS, grey_or_rgb, open_image
 from emotions.files import DataError, write_table
 from emotions.loops import Progress, with_progress
@@ -60,6 +61,15 @@ class Photo:
 def _frame(box: np.ndarray) -> tuple[float, float, float, float]:
     left, top, width, height = box
     return left, top, left + width, top + height
+
+
+def examples(folder: Path) -> Path:
+    """Write two pictures into a folder, a drawn face and one without; return the face's file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    face = draw_face(dict.fromkeys(EXPRESSIONS["happy"], 0.8))
+    Image.fromarray(np.asarray(face)).resize((256, 256)).save(folder / "drawn_photo.png")
+    Image.new("RGB", (200, 150), "grey").save(folder / "no_face.png")
+    return folder / "drawn_photo.png"
 
 
 def read_photo(source: Path | str | bytes, name: str = "photo") -> Photo:

@@ -370,24 +370,26 @@ def against_minutes(curves: pd.DataFrame, title: str, human: float = 65.0) -> Fi
     Parameters
     ----------
     curves
-        From `results.learning_curves`.
+        From `runs.learning_curves`.
     title
         Of the figure.
     human
         Share of the labels that people agree with, in percent.
     """
-    figure, axis = plt.subplots(figsize=(8, 5))
+    figure, axis = plt.subplots(figsize=(11, 5))
     looks = {
         recipe: {"color": f"C{number}", "marker": "osD^vP"[number % 6]}
         for number, recipe in enumerate(curves["recipe"].unique())
     }
-    for (recipe, _, seed), run in curves.groupby(["recipe", "weights", "random_seed"], sort=False):
-        label = f"{recipe}, seed {seed}"
+    runs = curves.groupby(["recipe", "weights", "random_seed"], sort=False)
+    for (recipe, weights, seed), run in runs:
+        label = f"{recipe}, {weights.split(' (')[0]}, seed {seed}"
+        look = looks[recipe] | {"linestyle": ":" if weights.startswith("random") else "-"}
         values = 100 * run["accuracy_validation"]
-        axis.plot(run["minutes"], values, label=label, **looks[recipe])
+        axis.plot(run["minutes"], values, label=label, markersize=4, **look)
     axis.axhline(human, color="#555555", linestyle="--", label=f"people: {human:.0f} %")
     axis.set_xlabel("minutes since the data were loaded")
     axis.set_ylabel("validation accuracy (%)")
     axis.set_title(title)
-    axis.legend(loc="lower right", fontsize=9)
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
     return figure

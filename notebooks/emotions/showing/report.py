@@ -205,22 +205,15 @@ class Results:
         if not file.is_file():
             return Markdown("*results.json is not there: run `run_recipes.py evaluate`.*")
         table = runs.read(file)
-        weights = "; ".join(table["weights"].unique())
         display(
             Markdown(
                 "Measured on FER-2013 by `notebooks/run_recipes.py`; each row used the test images "
                 "once. Two views: a face and its mirror image, averaged; the file has the rows of "
                 "one view too. A + joins the models of an ensemble. Notebook 6 tells the story. "
-                f"Weights: {weights}."
+                f"Weights: {'; '.join(table['weights'].unique())}."
             )
         )
-        table = runs.averaged(table)
-        table["recipe"] = table["recipe"].str.replace("+", " + ")  # so that the line can break
-        shares = {name: title for name, title in RESULT_COLUMNS.items() if name in table}
-        shown = table[["recipe", "weights", "random_seed", "views", *shares]]
-        shown = shown.rename(columns=shares | {"random_seed": "seed"})
-        formats = {title: "{:.0f}" if title == "minutes" else "{:.1%}" for title in shares.values()}
-        return _table(shown.set_index("recipe"), formats)
+        return recipes_table(table)
 
     def already_known(self) -> Markdown:
         """Return how much the network already knew, by the rungs that were climbed on FER-2013."""
@@ -273,6 +266,17 @@ class Results:
 
     def _missing(self, name: str) -> HTML:
         return HTML(f"<p><em>{name}.json is not there: run its notebook first.</em></p>")
+
+
+def recipes_table(measured: pd.DataFrame) -> HTML:
+    """Return the rows of `runs.read` that average several views, as percentages."""
+    table = runs.averaged(measured)
+    table["recipe"] = table["recipe"].str.replace("+", " + ")  # so that the line can break
+    shares = {name: title for name, title in RESULT_COLUMNS.items() if name in table}
+    shown = table[["recipe", "weights", "random_seed", "views", *shares]]
+    shown = shown.rename(columns=shares | {"random_seed": "seed"})
+    formats = {title: "{:.0f}" if title == "minutes" else "{:.1%}" for title in shares.values()}
+    return _table(shown.set_index("recipe"), formats)
 
 
 def _combinations(grid: dict[str, Any]) -> int:

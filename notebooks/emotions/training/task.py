@@ -98,11 +98,8 @@ def split_rows(
 
 def some_images(data: FaceData, rows: np.ndarray) -> tuple[ImageSet, str]:
     """Return some of the training images, and a key for the cache of their features."""
-    train = data.train
-    files = tuple(train.files[row] for row in rows)
-    chosen = ImageSet(train.images[rows], train.labels[rows], train.classes, files)
     digest = hashlib.sha256(np.ascontiguousarray(rows, dtype=np.int64)).hexdigest()[:16]
-    return chosen, f"{data.fingerprint}-some-{digest}"
+    return data.train.some(rows), f"{data.fingerprint}-some-{digest}"
 
 
 def feature_spec(settings: Settings, data: FaceData, policy: str, **changes: str) -> FeatureSpec:
