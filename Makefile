@@ -38,7 +38,7 @@ slides: $(READY)
 	@$(RUN) notebooks/course.py slides
 
 reference: $(READY)
-	@$(RUN) notebooks/course.py reference
+	@$(RUN) notebooks/course.py reference && $(RUN) setup/quote.py
 
 train: $(READY)
 	@$(RUN) notebooks/train.py $(ARGS)

@@ -51,6 +51,20 @@ def test_features_are_those_of_the_layers_and_of_the_rows_in_their_order(course)
     np.testing.assert_allclose(flat[1], maps.reshape(3, -1), rtol=0.01, atol=0.01 * maps.max())
 
 
+def test_features_of_all_images_are_those_that_a_training_has_kept(course):
+    model, policy = course_setup.open_backbone(course)
+    training.compute_features(course.settings, course.data, model, policy)
+    cache = course.settings.data / "cache" / "features"
+    kept = set(cache.rglob("*"))
+    for part in ("train", "test"):
+        (maps,) = course.features(model, part, ["pool5"], "average", None)
+        assert maps.shape == (len(getattr(course.data, part)), 512)
+    assert kept and set(cache.rglob("*")) == kept
+    (some,) = course.features(model, np.array([3, 1]), ["pool5"], "average", None)
+    (all_of_them,) = course.features(model, "train", ["pool5"], "average", None)
+    np.testing.assert_allclose(some, all_of_them[[3, 1]], rtol=1e-3, atol=1e-3)
+
+
 def test_what_is_recorded_says_what_it_was_made_from(course, tmp_path):
     course = course.changed(course.settings.changed(output=tmp_path))
     model, _ = course_setup.open_backbone(course)

@@ -220,6 +220,49 @@ def test_grad_cam_of_the_shipped_classifier_and_of_a_head_on_two_layers():
     assert looking_inside.activation_maps(model, "late", faces).shape == (2, 3, 3)
 
 
+@pytest.mark.parametrize(
+    "layer, side, last",
+    [("pool5", 48, "conv5_3"), ("pool5", 44, "conv5_3"), ("pool4", 32, "pool4"),
+     ("pool3", 48, "pool3")],
+)  # fmt: skip
+def test_grad_cam_has_the_deepest_layer_that_still_has_places(layer, side, last):
+    settings = read_settings(layer=layer, image_size=side, normalisation="batch", width=0.25)
+    details = settings.of("form") | {"classes": list("abc"), "image_shape": [48, 48, 1]}
+    statistics = np.zeros(128), np.ones(128)
+    statistics = statistics if layer != "pool3" else (np.zeros(64), np.ones(64))
+    model = classifier.build(details | {"mean_bgr": None}, statistics, "float32")
+    assert looking_inside.layers_with_places(model)[0] == last
+    faces = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 1)).astype(np.float32)
+    chosen, heats = looking_inside.grad_cam(model, faces)
+    assert chosen in looking_inside.layers_with_places(model)
+    assert (np.ptp(heats, axis=(1, 2)) > looking_inside.LEAST_CONTRAST).all()  # no face of one heat
+
+
+def test_grad_cam_goes_to_an_earlier_layer_where_the_deepest_has_one_heat_only():
+    """The last layer gives the same everywhere: it would colour a whole face alike."""
+    images = keras.Input((8, 8, 1))
+    maps = keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="conv1_1")(images)
+    zeros = keras.layers.Conv2D(1, 1, kernel_initializer="zeros", name="conv1_2")(maps)
+    both = keras.layers.Flatten()(keras.layers.Add()([maps, zeros]))
+    model = keras.Model(images, keras.layers.Dense(2, activation="softmax")(both))
+    weights = np.zeros((64, 2), np.float32)
+    weights[:8, 1] = 1
+    model.layers[-1].set_weights([weights, np.zeros(2)])
+    faces = np.random.default_rng(0).integers(0, 3, (2, 8, 8, 1)).astype(np.float32)
+    layer, heats = looking_inside.grad_cam(model, faces)
+    assert layer == "conv1_1" and (np.ptp(heats, axis=(1, 2)) > 0.1).all()
+
+
+def test_a_calibrated_classifier_says_the_same_less_or_more_surely(trained):
+    course, task, *_ = trained
+    first = classifier.Classifier(task.whole, task.classes, {})
+    second = classifier.calibrated(first, course.data, course.settings)
+    images = course.data.test.images
+    before, after = (scores.predict(each.model, images) for each in (first, second))
+    assert np.allclose(after, scores.cooled(before, second.details["temperature"]), atol=1e-4)
+    assert "temperature" not in first.details and second.classes == first.classes
+
+
 def test_photos(trained, tmp_path):
     """Faces of a package's photograph; none, several, turned by EXIF, broken."""
     from skimage import data
@@ -275,6 +318,42 @@ def test_each_rung_names_all_settings_that_it_changes_and_no_other():
     assert shown["mean"] == "mean vggface"
     assert shown["larger"] == "image_size 96"
     assert "head_epochs 8" in shown["block3"] and shown["longer"] == "epochs 24, trainable block3"
+
+
+def test_a_rung_that_nobody_climbed_leaves_its_changes_to_the_next_one():
+    shown = ladder.changes({"mean", "mirror"})["settings"]
+    assert list(shown.index) == ["mean", "mirror"]
+    assert shown["mean"] == ""  # against the defaults, which it is
+    assert "layer pool3" in shown["mirror"] and "augmentation mirror" in shown["mirror"]
+
+
+def climbed(**accuracies: tuple[float, float | None]) -> pd.DataFrame:
+    """Return a ladder: name of a rung -> accuracy from hed, and from random weights if climbed."""
+    rows = [
+        {"rung": name, "change": name, "weights": weights, "accuracy_validation": value}
+        for weights, part in (("hed (stand-in)", 0), ("random (not pre-trained)", 1))
+        for name, values in accuracies.items()
+        if (value := values[part]) is not None
+    ]
+    return ladder.table(rows)
+
+
+def test_what_pretraining_is_worth_is_counted_where_both_were_climbed():
+    rungs = climbed(mean=(0.3, 0.35), pool3=(0.5, None), mirror=(0.55, 0.45), longer=(0.6, None))
+    both = ladder.pretraining(rungs)
+    assert list(both.index) == ["mean", "mirror"]
+    assert both["points"].tolist() == pytest.approx([-5, 10])
+    said = ladder.already_known(rungs)
+    assert "2 rungs" in said and "most on `mirror`, +10.0 points (55.0% against 45.0%)" in said
+    assert "least on `mean`, -5.0 points" in said and "no higher than 45.0% (`mirror`)" in said
+    assert "60.0% (`longer`, weights hed)" in said
+    one = ladder.already_known(climbed(mean=(0.3, 0.2), pool3=(0.5, None)))
+    assert "1 rung " in one and "least" not in one
+
+
+@pytest.mark.parametrize("values", [(0.3, None), (None, 0.3)])
+def test_a_ladder_of_one_kind_of_weights_says_that_it_cannot_tell(values):
+    assert "cannot tell yet" in ladder.already_known(climbed(mean=values, pool3=values))
 
 
 def test_every_rung_is_a_valid_set_of_parameters():

@@ -29,7 +29,7 @@ RESULTS = {
     "grid_search_report.csv", "layers.png", "leave_out.csv", "mean_faces.png",
     "preprocessing.json", "preprocessing_effect.png", "surgery.json", "train_and_test.png",
     "training.json", "training_history.csv", "ladder.png", "ladder.json", "reliability.png",
-    "looking_inside.json",
+    "looking_inside.json", "best.png", "minutes.png",
 }  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def test_links_between_pages_lead_to_pages(folders):
 def test_every_picture_of_the_report_is_described(folders):
     text = (folders["OUTPUT"] / "sample" / "report.html").read_text(encoding="utf-8")
     pictures = re.findall(r"<img[^>]*>", text)
-    assert len(pictures) == 11
+    assert len(pictures) == 12
     for picture in pictures:
         description = re.search(r'alt="([^"]*)"', picture)
         assert description and len(description[1]) > 15, picture[:80]

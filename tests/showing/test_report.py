@@ -1,9 +1,10 @@
 """The report: what it says of results, made up here."""
 
+import json
 from pathlib import Path
 
 import pytest
-from emotions.showing import report
+from emotions.showing import report, standing
 
 GRID = {"optimizer": ["SGD", "Adam"], "learning_rate": [0.001, 0.01, 0.1], "units": [8, 16]}
 
@@ -14,14 +15,17 @@ def halved(folder: Path, **changes: object) -> report.Results:
         "grid": GRID, "fits": 54, "folds": 3, "grid_epochs": 10, "search": "halving",
         "features": "pool5 averaged", "best_parameters": {"units": 8}, "spread": 0.01,
         "accuracy_cross_validated": 0.4, "accuracy_test": 0.41, "best_layer": "pool3",
-        "best_layer_test": 0.5,
+        "best_layer_test": 0.5, "layers_validation": {"pool3": 0.55, "pool5": 0.4},
     } | changes  # fmt: skip
     training = {
-        "baselines": {"logistic regression on pixels": 0.3}, "layer": "pool5", "epochs_run": 3,
-        "pooling": "average", "accuracy_test": 0.4, "optimizer": "Adam", "learning_rate": 0.001,
+        "baselines": {"logistic regression on pixels": 0.3, "always the largest class": 0.2},
+        "layer": "pool5", "epochs_run": 3, "pooling": "average", "accuracy_test": 0.4,
+        "optimizer": "Adam", "learning_rate": 0.001, "accuracy_validation": 0.45,
+        "weights": "hed (a stand-in)", "test_images": 400, "data": "drawn faces",
     }  # fmt: skip
     (folder / "grid_search.csv").write_text("rank,units,mean\n1,8,0.4\n", encoding="utf-8")
-    return report.Results(folder, {"grid_search": grid, "training": training})
+    content = {"grid_search": grid, "training": training, "exploration": {}, "surgery": {}}
+    return report.Results(folder, content)
 
 
 def test_after_halving_the_report_counts_the_fits_that_were_done(
@@ -35,3 +39,62 @@ def test_after_halving_the_report_counts_the_fits_that_were_done(
     assert "best of 12 combinations" in results.summary().data
     halved(tmp_path, search="full", fits=36).grid_table()
     assert said[1].data.startswith("36 fits of 10 epochs")
+
+
+def recipe(name: str, views: int, validation: float, test: float, **changes: object) -> dict:
+    """Return a row of `results.json`."""
+    row = {
+        "recipe": name, "weights": "hed (a stand-in)", "random_seed": 1, "views": views,
+        "ensemble": 1, "accuracy_validation": validation, "accuracy_test": test,
+        "interval_95": [test - 0.01, test + 0.01], "minutes": 9.6, "processor": "2 cores",
+    }  # fmt: skip
+    return row | changes
+
+
+def test_the_report_begins_with_the_single_classifier_that_is_best_in_validation(tmp_path: Path):
+    rows = [
+        recipe("small", 1, 0.5, 0.72), recipe("small", 2, 0.52, 0.73),
+        recipe("large", 1, 0.6, 0.611), recipe("large", 2, 0.62, 0.642),
+        recipe("small+large", 2, 0.7, 0.75, ensemble=2),
+    ]  # fmt: skip
+    (tmp_path / "results.json").write_text(json.dumps(rows), encoding="utf-8")
+    results = halved(tmp_path)
+    said = results.best().data
+    assert said.startswith("**64.2% of FER-2013's 400 test images right** (95 % interval 63.2% to")
+    assert "Recipe `large`, from the weights hed (a stand-in)" in said and "10 minutes" in said
+    assert "Asked once per face it gets 61.1%" in said and "it is within that range" in said
+    table = standing.of_recipes(tmp_path / "results.json").set_index("classifier")
+    assert table["accuracy"].is_monotonic_decreasing
+    ours = table[table["ours"]]
+    assert list(ours.index) == ["this course: large, 2 views of a face averaged"]
+    assert ours.iloc[0][["accuracy", "low", "high"]].tolist() == pytest.approx(
+        [0.642, 0.632, 0.652]
+    )
+    for start in ("package fer", "people", "DeepFace", "seed project"):
+        other = table[table.index.str.startswith(start)]
+        assert len(other) == 1 and len(other["source"].iloc[0]) > 10, start
+    assert results.best_picture().alt and (tmp_path / "best.png").is_file()
+
+
+@pytest.mark.parametrize("test, place", [(0.5, "below"), (0.65, "within"), (0.8, "above")])
+def test_people_are_a_range_that_a_classifier_lies_in_or_not(tmp_path: Path, test, place):
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps([recipe("one", 1, 0.5, test)]), encoding="utf-8")
+    assert standing.recipe_in_words(file, 400).endswith(f"it is {place} that range.")
+
+
+def test_without_measured_recipes_the_report_begins_with_what_was_trained_here(tmp_path: Path):
+    results = halved(tmp_path)
+    said = results.best().data
+    assert said.startswith("**50.0% of the 400 test images of drawn faces right** (95 % interval")
+    assert "45.1% to 54.9%" in said  # 1.96 standard errors of a share of 400
+    assert "head on pool3 flattened, notebook 5, with the weights hed." in said
+    assert "FER-2013" not in said and "pixels gets 30.0%" in said
+    assert "DeepFace" not in results.sources_table().data
+    assert results.best_picture().alt and (tmp_path / "best.png").is_file()
+
+
+def test_before_the_grid_search_the_report_says_what_is_missing(tmp_path: Path):
+    results = report.Results(tmp_path, halved(tmp_path).content | {"grid_search": {}})
+    for shown in (results.best(), results.best_picture(), results.sources_table()):
+        assert "run its notebook first" in shown.data

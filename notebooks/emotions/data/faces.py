@@ -56,7 +56,7 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.files)
 
-    def some(self, rows: np.ndarray) -> "ImageSet":
+    def some(self, rows: np.ndarray) -> ImageSet:
         """Return the images of some rows, int (n,), in their order."""
         files = tuple(self.files[row] for row in rows)
         return ImageSet(self.images[rows], self.labels[rows], self.classes, files)

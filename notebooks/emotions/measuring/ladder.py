@@ -193,9 +193,10 @@ def already_known(rungs: pd.DataFrame) -> str:
         )
     most, least = both["points"].idxmax(), both["points"].idxmin()
     top = rungs.loc[rungs["accuracy_validation"].idxmax()]
+    rungs_of_both = "1 rung was" if len(both) == 1 else f"{len(both)} rungs were"
     said = [
-        f"How much did the network already know? It depends on what is read from it. "
-        f"{len(both)} rungs were climbed from random weights too. Pre-training is worth most on "
+        "How much did the network already know? It depends on what is read from it. "
+        f"{rungs_of_both} climbed from random weights too. Pre-training is worth most on "
         f"`{most}`, {_worth(both.loc[most])}"
     ]
     if least != most:

@@ -75,8 +75,9 @@ def of_notebooks(training: dict[str, Any], grid: dict[str, Any]) -> pd.DataFrame
     weights = _short(training["weights"])
     baselines = training["baselines"]
     rows = [
-        ("always the largest class", "none", baselines["always the largest class"]),
-        ("logistic regression on pixels", "none", baselines["logistic regression on pixels"]),
+        ("always the largest class", "none", baselines["always the largest class"], np.nan),
+        ("logistic regression on pixels", "none", baselines["logistic regression on pixels"],
+         np.nan),
         (f"head on {training['layer']} {training['pooling']}, notebook 4", weights,
          training["accuracy_test"], training["accuracy_validation"]),
         (f"best of the grid search, {grid['features']}, notebook 5", weights,
