@@ -128,11 +128,12 @@ def climb(names: Sequence[str], weights: Sequence[str]) -> None:
 def write_ladder() -> None:
     """Write `ladder.csv` of all rungs so far; averaged views and the ensemble once measured."""
     course = course_setup.open_course()
-    rows = ladder.rows_of(runs_folder(course), course.settings.random_seed)
+    climbed = ladder.rows_of(runs_folder(course), course.settings.random_seed)
+    rows = ladder.table(climbed).to_dict("records")
     file = course.folder / "ladder.csv"
     if file.is_file():
-        climbed = pd.read_csv(file)
-        known = climbed[climbed["rung"].isin([rung.name for rung in ladder.RUNGS])]
+        earlier = pd.read_csv(file)
+        known = earlier[earlier["rung"].isin([rung.name for rung in ladder.RUNGS])]
         rows = runs.with_earlier(rows, known.to_dict("records"), ("rung", "weights"))
     if (course.folder / "results.json").is_file():
         rows += ladder.averaging_rows(runs.read(course.folder / "results.json"))

@@ -1,6 +1,7 @@
 """Views, intervals, calibration, augmentation, recipes, the saved file, Grad-CAM, photos."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -513,6 +514,20 @@ def test_results_of_runs_on_another_machine_stay(results_folder, tiny_faces, mon
         after = (results_folder / name).read_bytes()
         assert sorted(after.splitlines()) == sorted(before[name].splitlines()), name
     assert shipped.read_bytes() == before[shipped.name]
+
+
+def test_a_rung_of_a_slimmed_network_stays_one_row(tmp_path, monkeypatch):
+    weights = "hed (a stand-in), half width, batch normalisation"
+    row = {"rung": "ten_minutes", "change": "another network", "weights": weights}
+    row |= {"accuracy_validation": 0.6, "minutes": 9.0}
+    monkeypatch.setattr(ladder, "rows_of", lambda *_: [row])
+    course = SimpleNamespace(
+        folder=tmp_path, settings=read_settings(), data=SimpleNamespace(name="x")
+    )
+    monkeypatch.setattr(course_setup, "open_course", lambda: course)
+    for _ in range(2):
+        run_recipes.write_ladder()
+    assert pd.read_csv(tmp_path / "ladder.csv")["weights"].tolist() == ["hed (a stand-in)"]
 
 
 def test_the_spread_of_seeds(results_folder):

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from emotions.measuring.classifier import SHIPPED, read_details
-from emotions.measuring.runs import made_with
+from emotions.measuring.runs import best_single, made_with
 from emotions.recipes import RECIPES
 from emotions.settings import Settings, names, read_settings
 
@@ -236,7 +236,7 @@ def rows_of(runs: Path, random_seed: int) -> list[dict[str, Any]]:
         {"rung": each.name, "change": each.change}
         | {name: details[name] for name in ("weights", "accuracy_validation", "minutes")}
         for each in RUNGS
-        for folder in made_with(runs, read_settings(random_seed=random_seed, **each.settings))
+        for folder in made_with(runs, _settings({**each.settings, "random_seed": random_seed}))
         if (details := read_details(folder / SHIPPED))
     ]
 
@@ -249,8 +249,7 @@ def averaging_rows(measured: pd.DataFrame) -> list[dict[str, Any]]:
     measured
         From `read`. The single run that is best on the validation split is followed.
     """
-    single = measured[measured["ensemble"] == 1]
-    best = single.loc[single["accuracy_validation"].idxmax()]
+    single, best = measured[measured["ensemble"] == 1], best_single(measured)
     names = ["recipe", "weights", "random_seed"]
     same = (single[names] == best[names]).all(axis=1)
     steps = [

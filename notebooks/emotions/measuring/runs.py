@@ -257,6 +257,12 @@ def learning_curves(runs: Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def best_single(measured: pd.DataFrame) -> pd.Series:
+    """Return the row of `read` with the best validation accuracy, no ensemble."""
+    single = measured[measured["ensemble"] == 1]
+    return single.loc[single["accuracy_validation"].idxmax()]
+
+
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `read` that average several views, weights by their first word."""
     rows = table[table["views"] > 1]

@@ -20,6 +20,11 @@ PUBLISHED = Path(__file__).with_name("published.csv")
 PEERS = ROOT / "benchmarks" / "peers.json"  # what benchmarks/peers.py measured
 
 
+def published_by_the_seed() -> float:
+    """Return the accuracy on the test images in the seed project's own report, 0 to 1."""
+    return pd.read_csv(SEED_REPORT, index_col=0).loc["accuracy", "precision"]
+
+
 def of_recipes(results: Path) -> pd.DataFrame:
     """Return the best recipe on FER-2013 and what it is held against, the best first.
 
@@ -34,7 +39,7 @@ def of_recipes(results: Path) -> pd.DataFrame:
         classifier, accuracy, low, high (0 to 1; a 95 % interval, of people what was published; NaN
         if not known), weights, ours (bool), source.
     """
-    best = best_single(results)
+    best = runs.best_single(runs.read(results))
     low, high = best["interval_95"]
     rows = [
         {
@@ -56,7 +61,7 @@ def of_recipes(results: Path) -> pd.DataFrame:
                 }
             )
     rows += pd.read_csv(PUBLISHED).to_dict("records")
-    seed = pd.read_csv(SEED_REPORT, index_col=0).loc["accuracy", "precision"]
+    seed = published_by_the_seed()
     where = "github.com/Rutatu/cds-visual_Self_assigned_project, 2021"
     rows.append({"classifier": "seed project, as published", "accuracy": seed,
                  "weights": "VGG-Face", "source": where})  # fmt: skip
@@ -96,17 +101,12 @@ def of_notebooks(training: dict[str, Any], grid: dict[str, Any]) -> pd.DataFrame
     )
 
 
-def best_single(results: Path) -> pd.Series:
-    """Return the row of `results.json` with the best validation accuracy, no ensemble."""
-    single = runs.read(results).query("ensemble == 1")
-    return single.loc[single["accuracy_validation"].idxmax()]
-
-
 def recipe_in_words(results: Path, images: int) -> str:
     """Return in some sentences how good the best recipe is; `images` were tested on."""
-    best, table = best_single(results), of_recipes(results).set_index("classifier")
+    measured, table = runs.read(results), of_recipes(results).set_index("classifier")
+    best = runs.best_single(measured)
     low, high = best["interval_95"]
-    once = runs.read(results).query("ensemble == 1 and views == 1")
+    once = measured.query("ensemble == 1 and views == 1")
     for name in ("recipe", "weights", "random_seed"):
         once = once[once[name] == best[name]]
     people = table[table.index.str.startswith("people")].iloc[0]
