@@ -64,7 +64,7 @@ class Course:
         """Write a figure as `name`.png and show it; `faces` says that it shows single faces."""
         folder = self.faces_folder if faces else self.folder
         style.save(figure, folder / f"{name}.png", self.footer(weights))
-        style.show(figure)
+        style.show(figure, faces=faces)
 
     def left_out(self) -> np.ndarray | None:
         """Return which training images to leave out, bool (n,); None if none.

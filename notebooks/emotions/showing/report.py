@@ -12,6 +12,7 @@ from emotions.files import read_json
 from emotions.measuring import runs
 from emotions.measuring.classifier import REFERENCE
 from emotions.settings import names
+from emotions.showing import style
 
 # Published by the seed project, github.com/Rutatu/cds-visual_Self_assigned_project, in
 # output/Emotions_classifier_report.csv; its rows are sorted here.
@@ -229,7 +230,8 @@ class Results:
         if not file.is_file():
             return Markdown(f"*{file.name} is not there: run its notebook first.*")
         description = DESCRIPTIONS[name]
-        return Image(file, alt=description, metadata={"alt": description})
+        about = style.metadata(description, faces=False)["image/png"]
+        return Image(file, alt=description, metadata=about)
 
     def _origin(self) -> str:
         """Return in brackets whether the pixels are the genuine ones, if that is not plain."""
