@@ -46,10 +46,16 @@ def with_footer(figure: Figure, footer: str) -> Figure:
 
 
 class Shown:
-    """A picture that follows its controls, and stays as a picture where no kernel runs."""
+    """A picture that follows its controls, and stays as a picture where no kernel runs.
 
-    def __init__(self) -> None:
-        self.words, self.png = "", b""
+    Parameters
+    ----------
+    faces
+        Whether the picture may show single faces of the data.
+    """
+
+    def __init__(self, *, faces: bool = True) -> None:
+        self.words, self.png, self.faces = "", b"", faces
         self.picture = ipywidgets.HTML()  # ipywidgets' own Image takes no alternative text
         self.widget = ipywidgets.VBox([self.picture])
 
@@ -68,7 +74,7 @@ class Shown:
 
     def _repr_mimebundle_(self, **keywords: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         live = self.widget._repr_mimebundle_(**keywords)
-        return {**live, "image/png": self._static()}, {"image/png": {"alt": self.words}}
+        return {**live, "image/png": self._static()}, style.metadata(self.words, self.faces)
 
 
 class Explorer(Shown):
@@ -79,12 +85,16 @@ class Explorer(Shown):
     draw
         Gets the controls' values by name, returns a matplotlib figure. A `DataError` is shown as
         its sentence.
+    faces
+        Whether a figure may show single faces of the data.
     controls
         Name -> ipywidgets control.
     """
 
-    def __init__(self, draw: Callable[..., Figure], **controls: ipywidgets.Widget) -> None:
-        super().__init__()
+    def __init__(
+        self, draw: Callable[..., Figure], *, faces: bool = True, **controls: ipywidgets.Widget
+    ) -> None:
+        super().__init__(faces=faces)
         self.draw, self.controls, self._drawn = draw, controls, None
         rows = ipywidgets.Layout(flex_flow="row wrap")
         box = ipywidgets.HBox(list(controls.values()), layout=rows)
@@ -118,7 +128,7 @@ class Explorer(Shown):
 
 def saying(words: str) -> Explorer:
     """Return an explorer of nothing yet, which says what to do first."""
-    return Explorer(lambda: sentence(words))
+    return Explorer(lambda: sentence(words), faces=False)
 
 
 def dropdown(name: str, options: Iterable, value: Any = None) -> ipywidgets.Dropdown:

@@ -28,7 +28,7 @@ class ActionUnitSliders(Explorer):
             for number, what in ACTION_UNITS.items()
         }
         self.expression = dropdown("expression", EXPRESSIONS)
-        super().__init__(self._draw, **sliders)
+        super().__init__(self._draw, faces=False, **sliders)  # of no data, but drawn
         self.expression.observe(self._pose, "value")
         self.widget.children = (self.expression, *self.widget.children)
         self.expression.value = "happy"

@@ -61,7 +61,7 @@ class LiveTraining(Shown):
     """
 
     def __init__(self, task: training.Task, title: str) -> None:
-        super().__init__()
+        super().__init__(faces=False)
         self.task, self.title = task, title
         self.stop = threading.Event()
         self.movement = Movement(task.whole)
@@ -181,4 +181,4 @@ def compare_runs(curves: Mapping[str, pd.DataFrame], footer: str) -> Explorer:
         style=LABELLED,
         layout={"width": "60em"},
     )
-    return Explorer(draw, measure=dropdown("measure", MEASURES), runs=several)
+    return Explorer(draw, faces=False, measure=dropdown("measure", MEASURES), runs=several)
