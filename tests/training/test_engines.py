@@ -16,9 +16,9 @@ from emotions.measuring import classifier
 from emotions.training import fit
 
 SCRIPT = Path(engine_run.__file__)
-# Relative: training loss, validation loss. Single precision, and Adam's division of a small gradient
-# by itself, grow to these within two epochs; measured on JAX: up to 8e-5 and 2e-3 for the head,
-# 2e-3 and 1.2e-2 for everything. Half the learning rate changes both losses by more than a tenth.
+# Relative: training loss, validation loss. Single precision, and Adam's division of a small
+# gradient by itself, grow to these within two epochs; measured on JAX: up to 8e-5 and 2e-3 for the
+# head, 2e-3 and 1.2e-2 for everything.
 WITHIN = {"head": (1e-3, 1e-2), "everything": (1e-2, 5e-2)}
 
 
