@@ -117,7 +117,8 @@ def climb(names: Sequence[str], weights: Sequence[str]) -> None:
         for name in names:
             wanted = ladder.rung(name).settings
             equal = runs.made_with(runs_folder(course), course.settings.changed(**wanted))
-            if any(runs.details(folder)["weights"] == title for folder in equal):
+            starts = [ladder.started_from(runs.details(folder)["weights"]) for folder in equal]
+            if title in starts:
                 print(f"{name}, {start}: there already.")
             else:
                 train_one(f"rung_{name}-{in_a_name(start)}-{seed}", {**wanted, "weights": start})

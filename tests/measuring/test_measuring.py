@@ -351,6 +351,18 @@ def test_what_pretraining_is_worth_is_counted_where_both_were_climbed():
     assert "1 rung " in one and "least" not in one
 
 
+def test_the_ladder_goes_on_from_the_weights_that_a_slimmed_network_started_from():
+    title = "hed (stand-in: ImageNet, then edge detection)"
+    for done in ("", ", half width", ", batch normalisation", ", 40 % of the width",
+                 ", a quarter of the width, batch normalisation"):  # fmt: skip
+        assert ladder.started_from(title + done) == title
+    rows = [{"rung": name, "change": name, "weights": title + done, "accuracy_validation": 0.5}
+            for name, done in (("ten_minutes", ", half width, batch normalisation"),
+                               ("seed", ""))]  # fmt: skip
+    made = ladder.table(rows)
+    assert made["rung"].tolist() == ["seed", "ten_minutes"] and made["weights"].nunique() == 1
+
+
 @pytest.mark.parametrize("values", [(0.3, None), (None, 0.3)])
 def test_a_ladder_of_one_kind_of_weights_says_that_it_cannot_tell(values):
     assert "cannot tell yet" in ladder.already_known(climbed(mean=values, pool3=values))

@@ -1,5 +1,6 @@
 """From the seed's recipe upwards, step by step, and which settings each step changes."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,6 +113,14 @@ def rung(name: str) -> Rung:
     return {each.name: each for each in RUNGS}[name]
 
 
+def started_from(weights: str) -> str:
+    """Return what a network's weights were before it was slimmed and normalised, which rungs say.
+
+    "hed (a stand-in), half width, batch normalisation" started from "hed (a stand-in)".
+    """
+    return re.sub(r"(, [^,()]*width)?(, batch normalisation)?$", "", weights)
+
+
 def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return climbed rungs in the ladder's order, a row per rung and weights.
 
@@ -122,6 +131,7 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """
     order = [each.name for each in RUNGS]
     known = pd.DataFrame(rows, columns=COLUMNS)
+    known["weights"] = known["weights"].map(started_from)
     place = known["rung"].map(lambda name: order.index(name) if name in order else len(order))
     ordered = known.assign(place=place).sort_values(["weights", "place"], kind="stable")
     return ordered.drop(columns="place").reset_index(drop=True)

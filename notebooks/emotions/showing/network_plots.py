@@ -194,9 +194,8 @@ def reliability(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
         places = (table.index + 0.3 + 0.4 * number) * step  # the index is the number of the bin
         bars = below.bar(places, table["images"], 0.4 * step, **look)
         below.bar_label(bars, fontsize=8, rotation=90, padding=2)
-    axis.set_ylabel("accuracy (%)")
-    axis.set_title(title)
-    axis.legend(loc="upper left")
+    axis.set(ylabel="accuracy (%)", title=title, ylim=(-4, 132), yticks=range(0, 101, 20))
+    axis.legend(loc="upper left")  # above all points
     below.margins(y=0.3)
     below.set(ylabel="images", xlabel="confidence (%)", xlim=(0, 100))
     below.grid(axis="x", visible=False)

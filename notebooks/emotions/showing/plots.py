@@ -240,7 +240,7 @@ def comparison(
         Names of bars that stand back.
     """
     lines = sum(1 + name.count("\n") for name in accuracies)
-    figure, axis = plt.subplots(figsize=(9, 0.15 * len(accuracies) + 0.35 * lines + 1.8))
+    figure, axis = plt.subplots(figsize=(9, 0.3 * len(accuracies) + 0.2 * lines + 1.8))
     values = np.array(list(accuracies.values()))
     known = intervals or {}
     ends = np.array([known.get(n, (v, v)) for n, v in accuracies.items()]).T
