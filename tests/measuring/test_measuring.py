@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import run_recipes
 from emotions.course import opening as course_setup
+from emotions.data.pixels import read_image
 from emotions.files import DataError
 from emotions.measuring import classifier, ladder, photos, runs, scores
 from emotions.network import inside as looking_inside
@@ -204,11 +205,12 @@ def test_grad_cam_finds_the_place_that_decides():
     assert heat.shape == (1, 8, 8) and heat[0].argmax() == 0 and heat[0, 4:, 4:].max() == 0
 
 
-def test_grad_cam_of_the_shipped_classifier_and_of_a_head_on_two_layers():
+def test_grad_cam_of_the_shipped_classifier_and_of_a_head_on_two_layers(tiny_faces):
     """The first is put together from another model; in the second a path leads past the layer."""
-    faces = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
+    files = sorted((tiny_faces / "test").rglob("*.*"))[::35]
+    faces = np.stack([read_image(file, 48, 1) for file in files]).astype(np.float32)
     shipped = classifier.load()
-    layer = shipped.details["layer"].split("+")[-1]
+    layer = looking_inside.layers_with_places(shipped.model)[0]
     heat = looking_inside.activation_maps(shipped.model, layer, faces)
     assert heat.shape[0] == 2 and np.isfinite(heat).all() and heat.max() == 1
 
