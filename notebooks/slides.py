@@ -13,7 +13,7 @@ TEMPLATES = Path(__file__).resolve().parent / "templates"
 LEFT_OUT = {"solution", "exercise", "check", "navigation"}
 MOST_ROWS = 18  # of code, text or table on one slide; more becomes small
 LINE = 75  # characters of text in a row of a slide
-PLUMBING = re.compile(r"course\.write\(|from emotions\.(exercises|files) import")
+PLUMBING = re.compile(r"course\.record\(|from emotions\.(exercises|files) import")
 PROGRESS_BAR = re.compile(r"<pre>[^<]*\d+%\|")
 
 

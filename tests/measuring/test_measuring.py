@@ -308,7 +308,7 @@ def test_details_travel_as_json(trained):
     assert json.loads(json.dumps(course.settings.of("training")))
 
 
-def test_each_rung_names_all_settings_that_it_changes_and_no_other():
+def test_each_rung_names_all_settings_that_it_changes_and_no_other(monkeypatch):
     shown = ladder.changes()["settings"]
     below = {name: str(value) for name, value in read_settings().of("training").items()}
     for rung in ladder.RUNGS:
@@ -319,6 +319,8 @@ def test_each_rung_names_all_settings_that_it_changes_and_no_other():
         below = here
     assert shown["mean"] == "mean vggface"
     assert shown["larger"] == "image_size 96"
+    monkeypatch.setenv("EMOTIONS_LAYER", "pool4")  # of the notebook's own training
+    assert ladder.changes()["settings"].equals(shown)
     assert "head_epochs 8" in shown["block3"] and shown["longer"] == "epochs 24, trainable block3"
 
 

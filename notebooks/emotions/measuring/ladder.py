@@ -11,7 +11,7 @@ import pandas as pd
 from emotions.measuring.classifier import SHIPPED, read_details
 from emotions.measuring.runs import made_with
 from emotions.recipes import RECIPES
-from emotions.settings import names, read_settings
+from emotions.settings import Settings, names, read_settings
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,12 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return ordered.drop(columns="place").reset_index(drop=True)
 
 
+def _settings(changed: Mapping[str, Any]) -> Settings:
+    """Return a rung's settings, whatever the environment says of a notebook's own training."""
+    defaults = {name: Settings.model_fields[name].default for name in names("training")}
+    return read_settings(**defaults | RECIPES[changed.get("recipe", "seed")] | dict(changed))
+
+
 def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:
     """Return which settings each rung changes against the one below it, and to what.
 
@@ -152,11 +158,11 @@ def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:
         defaults). A recipe is a name for other settings and is not among them.
     """
     parameters = [name for name in names("training") if name != "recipe"]
-    below, rows = read_settings(), {}
+    below, rows = _settings({}), {}
     for each in RUNGS:
         if climbed is not None and each.name not in climbed:
             continue
-        here = read_settings(**each.settings)
+        here = _settings(each.settings)
         differ = [name for name in parameters if getattr(here, name) != getattr(below, name)]
         words = ", ".join(f"{name} {getattr(here, name)}" for name in differ)
         rows[each.name] = {"change": each.change, "settings": words}
