@@ -6,8 +6,10 @@ import struct
 import textwrap
 from collections.abc import Callable, Iterable
 from html import escape
+from pathlib import Path
 from typing import Any
 
+import anywidget
 import ipywidgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
@@ -45,6 +47,15 @@ def with_footer(figure: Figure, footer: str) -> Figure:
     return figure
 
 
+class Keys(anywidget.AnyWidget):
+    """Nothing to see: in the box that holds it, keys work the controls and not the notebook."""
+
+    _esm = Path(__file__).with_name("keys.js")
+
+    def __init__(self) -> None:
+        super().__init__(layout={"display": "none"})
+
+
 class Shown:
     """A picture that follows its controls, and stays as a picture where no kernel runs.
 
@@ -57,7 +68,11 @@ class Shown:
     def __init__(self, *, faces: bool = True) -> None:
         self.words, self.png, self.faces = "", b"", faces
         self.picture = ipywidgets.HTML()  # ipywidgets' own Image takes no alternative text
-        self.widget = ipywidgets.VBox([self.picture])
+        self.widget = ipywidgets.VBox([self.picture, Keys()])
+
+    def place(self, *controls: ipywidgets.Widget) -> None:
+        """Put controls above what is there."""
+        self.widget.children = (*controls, *self.widget.children)
 
     def show(self, figure: Figure) -> None:
         """Put a figure, and in words what it shows, in the place of the one before."""
@@ -98,7 +113,7 @@ class Explorer(Shown):
         self.draw, self.controls, self._drawn = draw, controls, None
         rows = ipywidgets.Layout(flex_flow="row wrap")
         box = ipywidgets.HBox(list(controls.values()), layout=rows)
-        self.widget.children = (box, self.picture)
+        self.place(box)
         for control in controls.values():
             control.observe(self.update, "value")
         self.update()

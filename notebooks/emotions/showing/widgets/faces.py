@@ -30,7 +30,7 @@ class ActionUnitSliders(Explorer):
         self.expression = dropdown("expression", EXPRESSIONS)
         super().__init__(self._draw, faces=False, **sliders)  # of no data, but drawn
         self.expression.observe(self._pose, "value")
-        self.widget.children = (self.expression, *self.widget.children)
+        self.place(self.expression)
         self.expression.value = "happy"
 
     def _pose(self, change: Any) -> None:

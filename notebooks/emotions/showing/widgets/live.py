@@ -73,7 +73,7 @@ class LiveTraining(Shown):
         )
         self.button.on_click(self._ask_to_stop)
         self.message = ipywidgets.HTML("The first epoch has begun.")
-        self.widget.children = (self.button, self.message, self.picture)
+        self.place(self.button, self.message)
         self._history, self._shown = pd.DataFrame(), None
         self.show(sentence("The first epoch has begun: the curves come when it is over."))
 
