@@ -4,14 +4,15 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
-.PHONY: report test lab train editions slides reference check format lock clean uninstall help
+.PHONY: report test lab train editions slides site reference check format lock clean uninstall help
 
 help:
 	@echo "make report     run every notebook and write output/<data set>/report.html"
-	@echo "make test       run the tests"
+	@echo "make test       run the tests (of an edition: look for what the course needs)"
 	@echo "make lab        open the course in JupyterLab"
-	@echo "make editions   write the notebooks without (student) and with (teacher) the solutions"
+	@echo "make editions   write the notebooks without (student) and with (teacher) the solutions, and zips"
 	@echo "make slides     write a deck of slides of each notebook to output/slides/"
+	@echo "make site       write a folder to publish to output/site/<data set>/"
 	@echo "make train ARGS='-optim SGD -lr 0.003 -ep 100'   train with your own parameters"
 	@echo "make reference  make output/fer2013, the committed results, again (on FER-2013)"
 	@echo "make clean      take away caches, trained runs and outputs"
@@ -25,8 +26,12 @@ report: $(READY)
 	@$(RUN) notebooks/course.py report
 
 test: $(READY)
+ifeq ($(wildcard tests),)
+	@$(RUN) notebooks/course.py check
+else
 	@$(RUN) -m ruff check --quiet . && $(RUN) -m ruff format --quiet --check .
 	@$(RUN) -m pytest
+endif
 
 lab: $(READY)
 	@$(RUN) notebooks/course.py lab
@@ -36,6 +41,9 @@ editions: $(READY)
 
 slides: $(READY)
 	@$(RUN) notebooks/course.py slides
+
+site: $(READY)
+	@$(RUN) notebooks/course.py site
 
 reference: $(READY)
 	@$(RUN) notebooks/course.py reference && $(RUN) setup/quote.py

@@ -1,12 +1,4 @@
-"""The course's commands.
-
-python notebooks/course.py report      runs every notebook and writes the report
-python notebooks/course.py lab         opens the course in JupyterLab
-python notebooks/course.py editions    writes the notebooks without and with the solutions
-python notebooks/course.py slides      writes a deck of slides of every notebook that has run
-python notebooks/course.py download    downloads FER-2013
-python notebooks/course.py reference   makes output/fer2013, the committed results, again
-"""
+"""The course's commands: `python notebooks/course.py --help` lists them."""
 
 import argparse
 import json
@@ -21,10 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import editions
 import nbformat
+import slides
 from emotions.files import DataError, alone, read_json, write_json
 from emotions.settings import PREFIX, ROOT, Settings, SettingsError, read_settings
-from pages import CONFIGURATION, REPORT, title, write_pages
+from pages import CONFIGURATION, REPORT, title, write_pages, write_site
 
 NOTEBOOKS = Path(__file__).resolve().parent
 # Bytes: an uploaded photo is one message, and a larger one than this cuts the page off the kernel.
@@ -218,6 +212,15 @@ def report(only: str | None, notebooks: Path = NOTEBOOKS) -> None:
         print(f"Report: {seen_from_here(course.folder / 'report.html')}")
 
 
+def check() -> None:
+    """Print what this computer has, and what to do; run the first notebook, raising as `report`."""
+    from emotions.course import check as environment
+
+    for what, line in environment.check(read_settings()).iterrows():
+        print(f"{what + ':':<10} {line['found']}. To do: {line['what to do']}")
+    report(course_notebooks()[0].stem)
+
+
 def seen_from_here(path: Path) -> Path:
     """Return a path relative to the working directory if it lies inside it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
@@ -232,26 +235,20 @@ def lab(arguments: Sequence[str]) -> int:
 
 
 def write_editions() -> None:
-    """Write the student's and the teacher's edition of all notebooks to the output folder.
+    """Write the student's and the teacher's edition, each as a folder and as a zip.
 
     Raises
     ------
-    InputError
+    DataError
         If they cannot be written.
     """
-    import editions
-
-    folder = read_settings().output / "editions"
-    try:
-        written = editions.write(course_notebooks(), folder)
-    except OSError as error:
-        raise InputError(f"The editions cannot be written to {folder}: {error}.") from None
-    for edition in written:
-        print(f"{edition.name.capitalize()}'s edition: {seen_from_here(edition)}")
+    for edition in editions.write(course_notebooks(), read_settings().output / "editions"):
+        zipped = seen_from_here(editions.pack(edition))
+        print(f"{edition.name.capitalize()}'s edition: {seen_from_here(edition)}, {zipped}")
 
 
-def write_slides() -> None:
-    """Write a deck per notebook to `output/slides/<data set>`; run the notebooks first if need be.
+def executed_notebooks() -> tuple[Prepared, dict[Path, nbformat.NotebookNode]]:
+    """Return what all notebooks share, and each with its outputs; those that never ran run first.
 
     Raises
     ------
@@ -260,22 +257,30 @@ def write_slides() -> None:
     NotebookError
         If a notebook that has to run stops with an error.
     """
-    import slides
-
     course = prepare(read_settings())
-    missing = [
-        notebook
-        for notebook in course_notebooks()
-        if not (course.folder / "notebooks" / notebook.name).is_file()
-    ]
+    found, ran = course_notebooks(), course.folder / "notebooks"
+    missing = [file for file in found if not (ran / file.name).is_file()]
     if missing:
         run_notebooks(missing, course)
+    return course, {file: nbformat.read(ran / file.name, as_version=4) for file in found}
+
+
+def write_slides() -> None:
+    """Write a deck per notebook to `output/slides/<data set>`; raises as `executed_notebooks`."""
+    course, executed = executed_notebooks()
     decks = course.settings.output / "slides" / course.folder.name
-    for notebook in course_notebooks():
-        executed = nbformat.read(course.folder / "notebooks" / notebook.name, as_version=4)
-        deck = decks / f"{notebook.stem}.slides.html"
-        slides.write(executed, deck, title(executed, notebook.stem))
+    for file, notebook in executed.items():
+        slides.write(notebook, decks / f"{file.stem}.slides.html", title(notebook, file.stem))
     print(f"Slides: {seen_from_here(decks)}")
+
+
+def write_published() -> None:
+    """Write what may be published to `output/site/<data set>`; raises as `executed_notebooks`."""
+    course, executed = executed_notebooks()
+    folder = course.settings.output / "site" / course.folder.name
+    drawn = course.folder.name == "sample"  # faces of people are not to be published
+    write_site(executed, folder, faces=drawn)
+    print(f"Site: {seen_from_here(folder / 'index.html')}")
 
 
 def make_reference() -> None:
@@ -347,6 +352,16 @@ def clear_endings() -> Iterator[None]:
         sys.exit(130)
 
 
+COMMANDS = {  # without parameters of their own
+    "check": (check, "see what this computer has, and run the first notebook"),
+    "editions": (write_editions, "write the notebooks without and with the solutions, also zipped"),
+    "slides": (write_slides, "write a deck of slides of every notebook"),
+    "site": (write_published, "write a folder to publish, without a face of a person"),
+    "download": (download, "download FER-2013 into the data folder"),
+    "reference": (make_reference, "make output/fer2013, the committed results, again"),
+}
+
+
 def command_line() -> argparse.ArgumentParser:
     """Describe the commands."""
     parser = argparse.ArgumentParser(
@@ -358,10 +373,8 @@ def command_line() -> argparse.ArgumentParser:
     running = commands.add_parser("report", help="run the notebooks and write the report")
     running.add_argument("--only", metavar="NOTEBOOK", help="run one notebook, as 04_training")
     commands.add_parser("lab", help="open the course; further arguments go to JupyterLab")
-    commands.add_parser("editions", help="write the notebooks without and with the solutions")
-    commands.add_parser("slides", help="write a deck of slides of every notebook")
-    commands.add_parser("download", help="download FER-2013 into the data folder")
-    commands.add_parser("reference", help="make output/fer2013, the committed results, again")
+    for name, (_, words) in COMMANDS.items():
+        commands.add_parser(name, help=words)
     return parser
 
 
@@ -374,16 +387,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with clear_endings():
         if chosen.command == "lab":
             return lab(others)
-        if chosen.command == "editions":
-            write_editions()
-        elif chosen.command == "slides":
-            write_slides()
-        elif chosen.command == "download":
-            download()
-        elif chosen.command == "reference":
-            make_reference()
-        else:
+        if chosen.command == "report":
             report(chosen.only)
+        else:
+            COMMANDS[chosen.command][0]()
     return 0
 
 

@@ -1,12 +1,16 @@
-"""A notebook that has run as HTML: one file that needs no other and tells nobody's name."""
+"""Notebooks that have run as HTML, each a file that needs no other; all of them as a site."""
 
 import re
+import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import slides
 from emotions.files import replacing
 from emotions.settings import ROOT
 from nbconvert import HTMLExporter
@@ -14,21 +18,77 @@ from traitlets.config.loader import PyFileConfigLoader
 
 CONFIGURATION = Path(__file__).with_name("jupyter_nbconvert_config.py").resolve()
 REPORT = "09_report"
+PICTURE = re.compile(r"<(?:img|svg|canvas|video)\b|!\[")
+HIDDEN = "Not shown here, because it may show a face of the data set, which is not to be published:"
 
 
 def write_pages(executed: nbformat.NotebookNode, notebook: Path, folder: Path) -> None:
     """Write a notebook that has run as HTML; of the report also a page without code."""
     cells = [without_paths(cell, private_paths()) for cell in executed.cells]
-    shown = nbformat.from_dict({**executed, "cells": cells})
-    name = f"{notebook.stem}.html"
-    with replacing(folder / "notebooks" / notebook.name) as temporary:  # `slides` reads it again
+    shown = with_cells(executed, cells)
+    with replacing(folder / "notebooks" / notebook.name) as temporary:  # read again by others
         temporary.write_text(nbformat.writes(shown), encoding="utf-8", newline="\n")
-    write_page(shown, folder / "notebooks" / name, notebook.parent, with_code=True)
+    page = folder / "notebooks" / f"{notebook.stem}.html"
+    write_page(shown, page, notebook.parent, with_code=True)
     if notebook.stem == REPORT:
-        # what you hand in stands alone: the pages that its navigation names do not travel with it
-        kept = [cell for cell in shown.cells if "navigation" not in cell.metadata.get("tags", [])]
-        shown = nbformat.from_dict({**executed, "cells": kept})
-        write_page(shown, folder / "report.html", notebook.parent, with_code=False)
+        write_report(shown, folder / "report.html", notebook.parent)
+
+
+def write_report(executed: nbformat.NotebookNode, page: Path, pictures: Path) -> None:
+    """Write what you hand in: without code, and without links to what does not travel with it."""
+    kept = [cell for cell in executed.cells if "navigation" not in cell.metadata.get("tags", [])]
+    write_page(with_cells(executed, kept), page, pictures, with_code=False)
+
+
+def write_site(
+    executed: Mapping[Path, nbformat.NotebookNode], folder: Path, *, faces: bool
+) -> None:
+    """Write a folder to publish as it is: a start page, the pages, the decks and the report.
+
+    Parameters
+    ----------
+    executed
+        Every notebook's file -> the notebook with its outputs, as `write_pages` left it.
+    folder
+        What an earlier run left there is taken away.
+    faces
+        Whether it may show single faces of the data, as it may only drawn ones.
+    """
+    shown = {file: one if faces else without_faces(one) for file, one in executed.items()}
+    shutil.rmtree(folder, ignore_errors=True)
+    for file, notebook in shown.items():
+        write_page(notebook, folder / f"{file.stem}.html", file.parent, with_code=True)
+        deck = folder / f"{file.stem}.slides.html"
+        slides.write(notebook, deck, title(notebook, file.stem))
+        if file.stem == REPORT:
+            write_report(notebook, folder / "report.html", file.parent)
+    first, *_, report = shown.values()
+    page = start_page(first, report)
+    write_page(page, folder / "index.html", next(iter(shown)).parent, with_code=False)
+
+
+def start_page(
+    first: nbformat.NotebookNode, report: nbformat.NotebookNode
+) -> nbformat.NotebookNode:
+    """Return the site's first page: what the course is, the report's first section, the way on."""
+    about, course_map = first.cells[:2]
+    sections = [k for k, cell in enumerate(report.cells) if cell.source.startswith("## ")]
+    rows = re.sub(
+        r"^(\| \[.+\]\((\w+)\.ipynb\) .+)$", r"\1 [slides](\2.slides.html) |",
+        course_map.source.split("\n\n")[1], flags=re.MULTILINE,
+    )  # fmt: skip
+    head, line, *rows = rows.split("\n")
+    table = "\n".join([f"{head} for the projector |", f"{line}---|", *rows])
+    texts = (
+        re.sub(r"^# .+", "# Emotions in faces: a course on transfer learning", about.source),
+        f"## The notebooks, as they ran\n\n{table}\n\nThey begin with "
+        "[0 · Start here](00_start_here.ipynb) ([slides](00_start_here.slides.html)).",
+        "The whole report is [on a page of its own](report.html). Code and texts may be used under "
+        "the MIT licence; the pictures of a data set belong to their owners.",
+    )
+    opening, way, end = map(nbformat.v4.new_markdown_cell, texts)
+    result = report.cells[1 : sections[1] if len(sections) > 1 else None]
+    return with_cells(report, [opening, *result, end, way])
 
 
 def write_page(
@@ -60,6 +120,40 @@ def write_page(
     html = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", html)
     with replacing(page) as temporary:
         temporary.write_text(html, encoding="utf-8", newline="\n")
+
+
+def with_cells(
+    notebook: nbformat.NotebookNode, cells: list[nbformat.NotebookNode]
+) -> nbformat.NotebookNode:
+    """Return a notebook with other cells."""
+    return nbformat.from_dict({**notebook, "cells": cells})
+
+
+def without_faces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a notebook with words in the place of each picture that may show a face of the data.
+
+    A picture stays only if it is marked as one without faces; see `style.metadata`.
+    """
+    cells = [
+        {**cell, "outputs": [hidden(output) for output in cell.outputs]}
+        if cell.cell_type == "code"
+        else cell
+        for cell in notebook.cells
+    ]
+    return with_cells(notebook, cells)
+
+
+def hidden(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return an output of a cell, or words in its place if it may show a face of the data."""
+    data, metadata = output.get("data", {}), output.get("metadata", {})
+    pictures = [kind for kind in data if kind.startswith("image/")]
+    marked = all(metadata.get(kind, {}).get("faces") is False for kind in pictures)
+    texts = (str(data.get(kind, "")) for kind in ("text/html", "text/markdown"))
+    if marked and not any(map(PICTURE.search, texts)):
+        return output
+    words = " ".join(metadata.get(kind, {}).get("alt", "") for kind in pictures)
+    said = f"<p><em>{HIDDEN}</em> {escape(words) or 'a picture without a description'}.</p>"
+    return nbformat.v4.new_output("display_data", data={"text/html": said})
 
 
 def title(notebook: nbformat.NotebookNode, otherwise: str) -> str:

@@ -17,12 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pages
 import pytest
 from configure_jupyter import configure
-from deck_checks import chromium
+from deck_checks import HEIGHT, WIDTH, chromium
 from emotions.data.drawn import EXPRESSIONS
 from emotions.settings import ROOT
+from legible import CUT_OFF, contrast_of, faint
 from playwright.sync_api import ElementHandle, Locator, Page
 from test_notebooks import SMALL
 
@@ -56,6 +58,30 @@ FIND = """async words => {
     notebook.activeCellIndex = index;
     await notebook.scrollToItem(index, 'start');
     return notebook.widgets[index].node;
+}"""
+OUTPUTS = """() => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    return notebook.widgets.map((cell, index) => [cell, index])
+        .filter(([cell]) => cell.model.type === 'code' && cell.model.outputs.length)
+        .map(([cell, index]) => {
+            const kinds = cell.model.outputs.toJSON().flatMap(one => Object.keys(one.data ?? {}));
+            return [index, kinds.some(kind => kind.includes('widget-view')),
+                kinds.includes('image/png')];
+        });
+}"""
+SCROLL = """async index => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    await notebook.scrollToItem(index, 'start');
+    const output = notebook.widgets[index].node.querySelector('.jp-Cell-outputWrapper');
+    output.scrollIntoView();
+    return output;
+}"""
+THEME = """async name => {
+    await window.jupyterapp.commands.execute('apputils:change-theme', {theme: name});
+    const light = String(name.endsWith('Light'));
+    while (document.body.dataset.jpThemeLight !== light
+           || document.getElementById('jupyterlab-splash'))
+        await new Promise(resolve => setTimeout(resolve, 20));
 }"""
 SHOWN = "cell => cell.querySelector('img.shown')?.naturalWidth > 0"
 PIXELS = """cell => {
@@ -174,12 +200,41 @@ class Lab:
         """Check what the notebook and the console show, keep a picture, end the kernel."""
         faults = faults_in(self.cells())
         self.photograph(self.name)
+        faults += self.illegible()
         self.page.evaluate(
             "() => window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown()"
         )
         complaints, self.complaints[:] = list(self.complaints), []
         assert not faults
         assert not complaints
+
+    def illegible(self) -> list[str]:
+        """Return what is cut off, and what does not stand out in the light or the dark theme.
+
+        Of the texts those of widgets and of the first two figures are looked at.
+        """
+        started, found, looked_at = time.monotonic(), [], 0
+        outputs = self.page.evaluate(OUTPUTS)
+        for index, *_ in outputs:
+            output = self.page.evaluate_handle(SCROLL, index).as_element()
+            found += [
+                f"cell {index}, cut off: {one}" for one in self.page.evaluate(CUT_OFF, output)
+            ]
+        figures = [index for index, widget, figure in outputs if figure and not widget]
+        chosen = [index for index, widget, _ in outputs if widget or index in figures[:2]]
+        self.page.set_viewport_size({"width": WIDTH, "height": 2 * HEIGHT})  # figures are whole
+        for theme in ("JupyterLab Dark", "JupyterLab Light"):
+            self.page.evaluate(THEME, theme)
+            for index in chosen:
+                output = self.page.evaluate_handle(SCROLL, index).as_element()
+                texts, seen = faint(self.page, output)
+                looked_at += seen
+                found += [f"cell {index}, {theme}, faint: {text}" for text in texts]
+                self.photograph(f"{self.name} {index} {theme}")
+        assert looked_at or not chosen
+        self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+        self.times[f"legible, {self.name}"] = time.monotonic() - started
+        return found
 
     def photograph(self, name: str) -> None:
         """Keep a screenshot."""
@@ -246,7 +301,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page() -> Iterator[Page]:
     """Give a page of Debian's Chromium."""
     with chromium() as browser:
-        context = browser.new_context(viewport={"width": 1300, "height": 1000})
+        context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
         context.set_default_timeout(30_000)
         yield context.new_page()
 
@@ -312,6 +367,22 @@ def wait_for_address(said: Path, server: subprocess.Popen) -> tuple[str, str]:
         assert server.poll() is None, said.read_text()[-2000:]
         time.sleep(0.1)
     pytest.fail(f"JupyterLab does not start: {said.read_text()[-2000:]}")
+
+
+def test_a_faint_text_would_be_noticed(page):
+    page.set_content(
+        "<main><p style='color: #777'>Faint on white</p><p style='color: #767676'>Not so</p>"
+        "<p style='background: #111; color: #999'>Fair</p><input value='pale' style='color: #ccc'>"
+        "<div style='width: 60px; overflow: hidden; white-space: nowrap'>Much too long</div></main>"
+    )
+    output = page.query_selector("main")
+    texts, looked_at = faint(page, output)
+    assert [text.split("'")[1] for text in texts] == ["Faint on white", "pale"]
+    assert looked_at == 5
+    assert [one.split(": ")[1] for one in page.evaluate(CUT_OFF, output)] == ["Much too long"]
+    grey = np.full((9, 9, 3), 118, np.uint8)  # of the greys on white the last one: 4.54
+    grey[:7] = 255
+    assert round(contrast_of(grey), 2) == 4.54
 
 
 def test_the_first_picture_comes_soon_and_links_lead_on(lab):

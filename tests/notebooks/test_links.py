@@ -15,6 +15,12 @@ import pytest
 import slides
 from emotions.settings import ROOT
 
+PUBLIC = re.compile(r"https://[^\s\"')>\\]+")
+SOURCES = "\n".join(
+    file.read_text(encoding="utf-8")
+    for pattern in ("*.ipynb", "emotions/**/*.py")
+    for file in (ROOT / "notebooks").glob(pattern)
+)
 ELSEWHERE = re.compile(r"[a-z]+:|//")  # with a network, or the content itself: https:, data:, ...
 
 
@@ -54,6 +60,21 @@ def dead(source: Path, targets: Iterator[str]) -> list[str]:
     return found
 
 
+def strays(site: Path) -> list[str]:
+    """Return the links of a folder of pages that lead out of it, but to pages the course names."""
+    named, found = set(PUBLIC.findall(SOURCES)), []
+    for page in site.rglob("*.html"):
+        for target in in_html(page.read_text(encoding="utf-8")):
+            if ELSEWHERE.match(target):
+                stray = not target.startswith("data:") and target not in named
+            else:
+                file = (page.parent / unquote(target.partition("#")[0])).resolve()
+                stray = not file.is_relative_to(site.resolve())
+            found += [f"{page.name}: {target}"] if stray else []
+        found += dead(page, in_html(page.read_text(encoding="utf-8")))
+    return found
+
+
 def notebook_text(file: Path) -> str:
     cells = nbformat.read(file, as_version=4).cells
     return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
@@ -66,6 +87,9 @@ def test_the_checker_finds_what_is_dead(tmp_path):
         '<a href="page.html#top"></a><img alt="" src="gone.png"/><a href="https://a.example"></a>'
     )
     assert dead(page, in_html(page.read_text())) == ["page.html: #bottom", "page.html: gone.png"]
+    assert strays(tmp_path) == [
+        "page.html: https://a.example", "page.html: #bottom", "page.html: gone.png"
+    ]  # fmt: skip
     text = tmp_path / "text.md"
     text.write_text("# One *two*\n[a](#one-two) [b](#three) [c](page.html) `[d](e)` ![f](g.png)")
     assert dead(text, in_markdown(text.read_text())) == ["text.md: #three", "text.md: g.png"]

@@ -12,6 +12,7 @@ import pytest
 from deck_checks import check_deck, offline_browser
 from emotions.data.drawn import EXPRESSIONS
 from emotions.settings import ROOT
+from test_links import strays
 
 SMALL = {
     "EMOTIONS_WEIGHTS": "hed",
@@ -199,6 +200,42 @@ def test_slides_are_legible_and_whole(decks):
     with offline_browser() as browser:
         for deck in decks:
             assert check_deck(browser, deck, smallest_scale=0.6) >= 4
+
+
+@pytest.fixture(scope="module")
+def site(folders, decks) -> Path:
+    """Return what may be published, made from the notebooks as they ran."""
+    ended = run_course("course.py", {k: v for k, v in folders.items() if k != "said"}, "site")
+    assert ended.returncode == 0, ended.stderr
+    assert " … " not in ended.stdout, "a notebook ran again"
+    return folders["OUTPUT"] / "site" / "sample"
+
+
+def test_the_site_is_complete_and_every_link_leads_on(site, decks):
+    names = {f"{file.stem}.html" for file in (ROOT / "notebooks").glob("0*.ipynb")}
+    names |= {"index.html", "report.html", *(deck.name for deck in decks)}
+    assert {file.name for file in site.rglob("*")} == names
+    assert strays(site) == []
+    for deck in decks:
+        assert (site / deck.name).read_bytes() == deck.read_bytes()
+
+
+def test_the_site_opens_without_a_network(site, decks):
+    with offline_browser() as browser:
+        page, complaints, wanted = browser.new_page(), [], []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("request", lambda request: wanted.append(request.url[:100]))
+        page.goto((site / "index.html").as_uri())
+        targets = page.eval_on_selector_all("main a[href]", "all => all.map(one => one.href)")
+        assert {f"{site.as_uri()}/{deck.name}" for deck in decks} <= set(targets)
+        page.locator("a", has_text="1 · ").first.click()
+        assert page.url.endswith("01_data_exploration.html")
+        for target in dict.fromkeys(targets):
+            page.goto(target)
+            assert page.evaluate("() => [...document.images].every(image => image.naturalWidth)")
+        assert not complaints
+        assert all(url.startswith(("file:", "data:")) for url in wanted), wanted
 
 
 def test_everything_says_drawn_faces_and_names_the_weights(folders):

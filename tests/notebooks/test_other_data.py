@@ -1,26 +1,74 @@
 """The whole course on any other images: a file of its own, so that it runs beside the others."""
 
+import base64
+import io
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 from test_notebooks import run_course
 
+BLOCK = 16  # pixels
 
-def test_other_classes_other_sizes_and_colour(tmp_path):
-    random = np.random.default_rng(0)
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory) -> dict[str, Path]:
+    """Run the course on pictures that are noise of two colours; return its folders."""
+    folder, random = tmp_path_factory.mktemp("other"), np.random.default_rng(0)
     for split, images in (("train", 24), ("test", 8)):
         for tint, name in enumerate(("Begeisterung", "Langeweile")):
-            folder = tmp_path / "pictures" / split / name
-            folder.mkdir(parents=True)
+            place = folder / "pictures" / split / name
+            place.mkdir(parents=True)
             for k in range(images):
                 pixels = random.integers(0, 120, (60, 60, 3)).astype(np.uint8)
                 pixels[..., tint] += 120
-                Image.fromarray(pixels).save(folder / f"{k}.png")
-    named = {"TRAIN_DATA": tmp_path / "pictures/train", "VAL_DATA": tmp_path / "pictures/test",
-             "DATA": tmp_path / "data", "OUTPUT": tmp_path / "output"}  # fmt: skip
+                Image.fromarray(pixels).save(place / f"{k}.png")
+    named = {"TRAIN_DATA": folder / "pictures/train", "VAL_DATA": folder / "pictures/test",
+             "DATA": folder / "data", "OUTPUT": folder / "output"}  # fmt: skip
     ended = run_course("course.py", named, "report")
     assert ended.returncode == 0, ended.stderr
-    (report,) = tmp_path.glob("output/pictures_*/Emotions_classifier_report.csv")
+    return named
+
+
+def test_other_classes_other_sizes_and_colour(ran):
+    (report,) = ran["OUTPUT"].glob("pictures_*/Emotions_classifier_report.csv")
     table = pd.read_csv(report, index_col=0)
     assert list(table.index[:2]) == ["Begeisterung", "Langeweile"]
     assert table.loc["accuracy", "precision"] > 0.9  # two colours: a network can tell them apart
+
+
+def shows_an_image(picture: bytes) -> bool:
+    """Tell whether a figure shows a single image of the data: their noise, not its average."""
+    pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(float)
+    apart = pixels[..., 0] - pixels[..., 1]
+    rows, columns = (size // BLOCK for size in apart.shape)
+    blocks = apart[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
+    mean, spread = abs(blocks.mean(axis=(1, 3))), blocks.std(axis=(1, 3))
+    return bool(((mean > 80) & (mean < 160) & (spread > 30) & (spread < 70)).sum() > 2)
+
+
+def pictures_with_an_image(folder: Path) -> list[str]:
+    """Return the pages of a folder with a picture that shows a single image, once for each."""
+    found = []
+    for page in sorted(folder.rglob("*.html")):
+        text = page.read_text(encoding="utf-8")
+        for content in re.findall(r"data:image/\w+;base64,([^\"\s]+)", text):
+            found += [page.name] if shows_an_image(base64.b64decode(content)) else []
+    return found
+
+
+def test_what_is_published_shows_no_image_of_the_data(ran):
+    """As it must be for FER-2013; drawn faces may be shown."""
+    ended = run_course("course.py", ran, "site")
+    assert ended.returncode == 0, ended.stderr
+    (own,) = ran["OUTPUT"].glob("pictures_*/notebooks")
+    shown = set(pictures_with_an_image(own))
+    assert {"01_data_exploration.html", "02_preprocessing.html", "03_model_surgery.html"} <= shown
+    (site,) = ran["OUTPUT"].glob("site/pictures_*")
+    assert len(list(site.glob("*.html"))) == 22
+    assert pictures_with_an_image(site) == []
+    for name in shown:
+        assert "Not shown here" in (site / name).read_text(encoding="utf-8"), name

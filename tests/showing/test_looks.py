@@ -13,6 +13,7 @@ from emotions.measuring import scores
 from emotions.network import backbone
 from emotions.network.quiet_keras import keras
 from emotions.showing import network_plots, plots, quick, style
+from legible import LEAST_CONTRAST, contrast, linear
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
@@ -35,7 +36,6 @@ VISION = {
                             [0.004733, 0.691367, 0.303900]]),
 }  # fmt: skip
 LEAST_DIFFERENCE = 10.0  # CIEDE2000; about 1 is the least that a trained eye sees side by side
-LEAST_CONTRAST = 4.5  # for text, WCAG 2.2, criterion 1.4.3
 NAMES = [
     "Begeisterungsfähigkeit", "Niedergeschlagenheit", "Unvoreingenommenheit",
     "Geringschätzigkeit", "Überraschung", "Gleichgültigkeit", "Entschlossenheit",
@@ -50,23 +50,11 @@ FACES = [DICE.integers(0, 256, (48, 48, 1), dtype=np.uint8) for _ in NAMES]
 SHARES = DICE.dirichlet(np.ones(20), size=3)
 
 
-def linear(colour: str) -> np.ndarray:
-    """Return a colour as linear RGB, 0 to 1 (IEC 61966-2-1)."""
-    encoded = np.array(to_rgb(colour))
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-
-
 def seen(colour: str, vision: str) -> np.ndarray:
     """Return the CIELAB colour that somebody with this vision sees."""
-    light = np.clip(VISION[vision] @ linear(colour), 0, 1)
+    light = np.clip(VISION[vision] @ linear(to_rgb(colour)), 0, 1)
     encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return rgb2lab(encoded)
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the contrast of two colours, 1 to 21 (WCAG 2.2)."""
-    low, high = sorted(linear(colour) @ (0.2126, 0.7152, 0.0722) for colour in (one, other))
-    return (high + 0.05) / (low + 0.05)
 
 
 @pytest.mark.parametrize("vision", VISION)
@@ -317,7 +305,7 @@ def test_every_word_stands_out_and_the_paper_is_white(drawn):
     for text in noted.texts:
         patch = text.get_bbox_patch()
         ground = patch.get_facecolor() if patch else behind(text, paper)
-        assert contrast(text.get_color(), ground) >= LEAST_CONTRAST, text.get_text()
+        assert contrast(to_rgb(text.get_color()), to_rgb(ground)) >= LEAST_CONTRAST, text.get_text()
 
 
 def behind(text: Text, paper: np.ndarray) -> np.ndarray:

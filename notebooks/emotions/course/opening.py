@@ -87,7 +87,7 @@ class Course:
             return
         folder = self.faces_folder if faces else self.folder
         style.save(result, folder / f"{name}.png", self.footer(weights, data))
-        style.show(result)
+        style.show(result, faces=faces)
 
     def split(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of the training images to learn from, and those to choose by.

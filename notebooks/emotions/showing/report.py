@@ -241,7 +241,8 @@ class Results:
         if not file.is_file():
             return Markdown(f"*{file.name} is not there: run its notebook first.*")
         description = DESCRIPTIONS[name]
-        return Image(file, alt=description, metadata={"alt": description})
+        about = style.metadata(description, faces=False)["image/png"]
+        return Image(file, alt=description, metadata=about)
 
     @property
     def _recipes(self) -> Path:

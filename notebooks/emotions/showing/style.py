@@ -86,15 +86,19 @@ def save(figure: Figure, file: Path, footer: str) -> Figure:
     return figure
 
 
-def show(figure: Figure) -> None:
-    """Show a figure in a notebook, once, with words for those who do not see it."""
-    display(figure, metadata=alternative(figure))
+def show(figure: Figure, *, faces: bool = False) -> None:
+    """Show a figure in a notebook, once; `faces` says that it shows single faces."""
+    display(figure, metadata=metadata(description(figure), faces))
     plt.close(figure)
 
 
-def alternative(figure: Figure) -> dict[str, dict[str, str]]:
-    """Return the metadata with which a notebook keeps a figure's alternative text."""
-    return {"image/png": {"alt": description(figure)}}
+def metadata(words: str, faces: bool) -> dict[str, dict[str, str | bool]]:
+    """Return what a notebook keeps beside a picture: its alternative text, and if it shows faces.
+
+    What is published (`make site`) shows no other pictures of people than those marked here as
+    without faces.
+    """
+    return {"image/png": {"alt": words, "faces": faces}}
 
 
 def description(figure: Figure) -> str:

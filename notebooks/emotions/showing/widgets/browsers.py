@@ -103,6 +103,7 @@ def grid_explorer(table: pd.DataFrame, parameters: list[str], footer: str) -> Ex
 
     return Explorer(
         draw,
+        faces=False,
         down=dropdown("down", parameters),
         across=dropdown("across", parameters, parameters[1]),
     )

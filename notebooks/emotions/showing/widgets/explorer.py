@@ -6,8 +6,10 @@ import struct
 import textwrap
 from collections.abc import Callable, Iterable
 from html import escape
+from pathlib import Path
 from typing import Any
 
+import anywidget
 import ipywidgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
@@ -45,13 +47,32 @@ def with_footer(figure: Figure, footer: str) -> Figure:
     return figure
 
 
-class Shown:
-    """A picture that follows its controls, and stays as a picture where no kernel runs."""
+class Keys(anywidget.AnyWidget):
+    """Nothing to see: in the box that holds it, keys work the controls and not the notebook."""
+
+    _esm = Path(__file__).with_name("keys.js")
 
     def __init__(self) -> None:
-        self.words, self.png = "", b""
+        super().__init__(layout={"display": "none"})
+
+
+class Shown:
+    """A picture that follows its controls, and stays as a picture where no kernel runs.
+
+    Parameters
+    ----------
+    faces
+        Whether the picture may show single faces of the data.
+    """
+
+    def __init__(self, *, faces: bool = True) -> None:
+        self.words, self.png, self.faces = "", b"", faces
         self.picture = ipywidgets.HTML()  # ipywidgets' own Image takes no alternative text
-        self.widget = ipywidgets.VBox([self.picture])
+        self.widget = ipywidgets.VBox([self.picture, Keys()])
+
+    def place(self, *controls: ipywidgets.Widget) -> None:
+        """Put controls above what is there."""
+        self.widget.children = (*controls, *self.widget.children)
 
     def show(self, figure: Figure) -> None:
         """Put a figure, and in words what it shows, in the place of the one before."""
@@ -68,7 +89,7 @@ class Shown:
 
     def _repr_mimebundle_(self, **keywords: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         live = self.widget._repr_mimebundle_(**keywords)
-        return {**live, "image/png": self._static()}, {"image/png": {"alt": self.words}}
+        return {**live, "image/png": self._static()}, style.metadata(self.words, self.faces)
 
 
 class Explorer(Shown):
@@ -79,16 +100,20 @@ class Explorer(Shown):
     draw
         Gets the controls' values by name, returns a matplotlib figure. A `DataError` is shown as
         its sentence.
+    faces
+        Whether a figure may show single faces of the data.
     controls
         Name -> ipywidgets control.
     """
 
-    def __init__(self, draw: Callable[..., Figure], **controls: ipywidgets.Widget) -> None:
-        super().__init__()
+    def __init__(
+        self, draw: Callable[..., Figure], *, faces: bool = True, **controls: ipywidgets.Widget
+    ) -> None:
+        super().__init__(faces=faces)
         self.draw, self.controls, self._drawn = draw, controls, None
         rows = ipywidgets.Layout(flex_flow="row wrap")
         box = ipywidgets.HBox(list(controls.values()), layout=rows)
-        self.widget.children = (box, self.picture)
+        self.place(box)
         for control in controls.values():
             control.observe(self.update, "value")
         self.update()
@@ -118,7 +143,7 @@ class Explorer(Shown):
 
 def saying(words: str) -> Explorer:
     """Return an explorer of nothing yet, which says what to do first."""
-    return Explorer(lambda: sentence(words))
+    return Explorer(lambda: sentence(words), faces=False)
 
 
 def dropdown(name: str, options: Iterable, value: Any = None) -> ipywidgets.Dropdown:

@@ -28,9 +28,9 @@ class ActionUnitSliders(Explorer):
             for number, what in ACTION_UNITS.items()
         }
         self.expression = dropdown("expression", EXPRESSIONS)
-        super().__init__(self._draw, **sliders)
+        super().__init__(self._draw, faces=False, **sliders)  # of no data, but drawn
         self.expression.observe(self._pose, "value")
-        self.widget.children = (self.expression, *self.widget.children)
+        self.place(self.expression)
         self.expression.value = "happy"
 
     def _pose(self, change: Any) -> None:

@@ -61,7 +61,7 @@ class LiveTraining(Shown):
     """
 
     def __init__(self, task: training.Task, title: str) -> None:
-        super().__init__()
+        super().__init__(faces=False)
         self.task, self.title = task, title
         self.stop = threading.Event()
         self.movement = Movement(task.whole)
@@ -73,7 +73,7 @@ class LiveTraining(Shown):
         )
         self.button.on_click(self._ask_to_stop)
         self.message = ipywidgets.HTML("The first epoch has begun.")
-        self.widget.children = (self.button, self.message, self.picture)
+        self.place(self.button, self.message)
         self._history, self._shown = pd.DataFrame(), None
         self.show(sentence("The first epoch has begun: the curves come when it is over."))
 
@@ -181,4 +181,4 @@ def compare_runs(curves: Mapping[str, pd.DataFrame], footer: str) -> Explorer:
         style=LABELLED,
         layout={"width": "60em"},
     )
-    return Explorer(draw, measure=dropdown("measure", MEASURES), runs=several)
+    return Explorer(draw, faces=False, measure=dropdown("measure", MEASURES), runs=several)

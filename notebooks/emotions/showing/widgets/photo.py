@@ -71,7 +71,7 @@ class PhotoTaker(Shown):
         self.webcam = Webcam(lambda content: self.take(content, "webcam"))
         self.message = ipywidgets.HTML()
         ways = ipywidgets.HBox([self.upload, self.webcam], layout={"flex_flow": "row wrap"})
-        self.widget.children = (ways, self.message, self.picture)
+        self.place(ways, self.message)
         if classifier is None:
             self._say("There is no classifier yet: run notebook 4, then this one again.")
         elif photo is None:

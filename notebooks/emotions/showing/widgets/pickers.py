@@ -7,7 +7,7 @@ import ipywidgets
 import pandas as pd
 
 from emotions.settings import Settings, SettingsError, choices, names, read_settings
-from emotions.showing.widgets.explorer import LABELLED, WIDE, dropdown
+from emotions.showing.widgets.explorer import LABELLED, WIDE, Keys, dropdown
 
 
 class Picker:
@@ -34,7 +34,7 @@ class Picker:
         self.message = ipywidgets.HTML()
         grid = ipywidgets.Layout(grid_template_columns="repeat(2, 25em)")
         boxes = ipywidgets.GridBox(list(self.controls.values()), layout=grid)
-        self.widget = ipywidgets.VBox([boxes, self.message])
+        self.widget = ipywidgets.VBox([boxes, self.message, Keys()])
         self._check()
 
     @property

@@ -1,0 +1,105 @@
+"""A student's first minutes: the zip unpacked, its two commands, a notebook of it."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import course
+import nbformat
+import pytest
+from test_links import dead, in_markdown, notebook_text
+from test_notebooks import SMALL
+
+
+@pytest.fixture(scope="module")
+def zips(tmp_path_factory) -> dict[str, Path]:
+    """Return the zip of each edition, as `make editions` writes it."""
+    folder = tmp_path_factory.mktemp("editions")
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setenv("EMOTIONS_OUTPUT", str(folder))
+        assert course.main(["editions"]) == 0
+    return {name: folder / "editions" / f"{name}.zip" for name in ("student", "teacher")}
+
+
+@pytest.fixture(scope="module")
+def unpacked(zips, tmp_path_factory) -> dict[str, Path]:
+    """Return the folder that each zip unpacks to."""
+    folders = {}
+    for name, file in zips.items():
+        with zipfile.ZipFile(file) as archive:
+            archive.extractall(place := tmp_path_factory.mktemp(name))
+        (folders[name],) = place.iterdir()
+    return folders
+
+
+def run(command: list[str], folder: Path, faces: Path) -> subprocess.CompletedProcess:
+    """Run a command in an unpacked edition on some faces; nothing tells it of this checkout."""
+    clean = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    named = {"EMOTIONS_TRAIN_DATA": str(faces / "train"), "EMOTIONS_VAL_DATA": str(faces / "test")}
+    return subprocess.run(
+        command, cwd=folder, env=clean | SMALL | named, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("name", ["student", "teacher"])
+def test_an_edition_has_what_it_needs_and_nothing_of_yours(unpacked, name):
+    files = {file.relative_to(unpacked[name]).as_posix() for file in unpacked[name].rglob("*")}
+    assert {"Makefile", "requirements.lock", "README.md", "LICENSE", "data/README.md"} <= files
+    assert {"setup/install.py", "notebooks/emotions/settings.py", "environment.yml"} <= files
+    assert len([file for file in files if re.fullmatch(r"notebooks/0.*\.ipynb", file)]) == 10
+    assert ("notebooks/README.md" in files) == (name == "teacher")
+    assert not [file for file in files if re.search(r"(^|/)[._]|\.(png|jpe?g|html)$|^tests", file)
+                and not file.endswith("__init__.py")]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["student", "teacher"])
+def test_links_of_an_edition_lead_to_files_in_it(unpacked, name):
+    texts = [*unpacked[name].rglob("*.md"), *unpacked[name].rglob("*.ipynb")]
+    assert len(texts) > 12
+    for file in texts:
+        text = notebook_text(file) if file.suffix == ".ipynb" else file.read_text("utf-8")
+        assert dead(file, in_markdown(text)) == []
+
+
+def test_the_same_course_gives_the_same_zip(zips, tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOTIONS_OUTPUT", str(tmp_path))
+    course.main(["editions"])
+    for name, file in zips.items():
+        assert (tmp_path / "editions" / f"{name}.zip").read_bytes() == file.read_bytes()
+
+
+def make(*words: str) -> list[str]:
+    """Return a command of the Makefile with the present environment in the place of a new one."""
+    return ["make", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.ready", *words]
+
+
+def test_make_test_of_an_edition_does_what_its_readme_says(unpacked, tiny_faces):
+    folder = unpacked["student"]
+    assert "runs notebook 0" in (folder / "README.md").read_text(encoding="utf-8")
+    ended = run(make("test"), folder, tiny_faces)
+    assert ended.returncode == 0, ended.stderr
+    assert re.search(r"^memory: .+ free\. To do: ", ended.stdout, re.MULTILINE)
+    assert re.search(r"00_start_here … \d+ s", ended.stdout)
+    assert (folder / "output/sample/notebooks/00_start_here.html").is_file()
+
+
+def test_make_report_of_an_edition_is_that_of_the_course(unpacked, tiny_faces):
+    said = run([*make("report"), "--dry-run"], unpacked["student"], tiny_faces).stdout
+    assert said.strip() == f"{sys.prefix}/bin/python notebooks/course.py report"
+
+
+def test_the_teachers_answers_pass_their_checks_there(unpacked, tiny_faces):
+    """Notebook 6, which reads the measured results that the zip brings."""
+    folder = unpacked["teacher"]
+    ended = run(
+        [sys.executable, "notebooks/course.py", "report", "--only", "06_ladder"],
+        folder, tiny_faces,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    ran = nbformat.read(folder / "output/sample/notebooks/06_ladder.ipynb", as_version=4)
+    checks = [c.outputs for c in ran.cells if "check" in c.metadata.get("tags", [])]
+    assert len(checks) >= 3
+    assert all("✓" in str(outputs) for outputs in checks)
