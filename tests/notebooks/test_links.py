@@ -105,7 +105,8 @@ def test_links_of_texts_and_notebooks():
     for file in files:
         notebook = file.suffix == ".ipynb"
         text = notebook_text(file) if notebook else file.read_text(encoding="utf-8")
-        wrong += dead(file, in_markdown(text))
+        place = ROOT / "README.md" if file == editions.README else file  # where it is written to
+        wrong += dead(place, in_markdown(text))
     assert wrong == []
 
 
