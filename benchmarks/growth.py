@@ -114,8 +114,7 @@ def main() -> None:
         kind, file, epochs = arguments.serve
         extraction = kind == "feature extraction"
         answer(
-            {},
-            lambda: extract(Path(file)) if extraction else train_head(Path(file), int(epochs)),
+            {}, lambda: extract(Path(file)) if extraction else train_head(Path(file), int(epochs))
         )
         return
     share = 1 / 16 if arguments.quick else 1

@@ -86,11 +86,7 @@ def _say(history: pd.DataFrame) -> None:
     )
 
 
-def train(
-    recipes: Sequence[str],
-    weights: Sequence[str],
-    seeds: Sequence[int],
-) -> None:
+def train(recipes: Sequence[str], weights: Sequence[str], seeds: Sequence[int]) -> None:
     """Train recipes with each of some weights and random seeds."""
     for recipe in recipes:
         for start in weights:

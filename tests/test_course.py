@@ -189,10 +189,7 @@ def test_an_unknown_notebook_is_refused_with_the_names_there_are(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
-    [
-        ("EMOTIONS_EPOCHS", "none", "epochs"),
-        ("EMOTIONS_EPOCH", "3", "EMOTIONS_EPOCHS"),
-    ],
+    [("EMOTIONS_EPOCHS", "none", "epochs"), ("EMOTIONS_EPOCH", "3", "EMOTIONS_EPOCHS")],
 )
 def test_a_bad_parameter_ends_with_one_sentence_and_status_2(name: str, value: str, words: str):
     ended = subprocess.run(

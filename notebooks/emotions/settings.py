@@ -90,8 +90,7 @@ class Settings(BaseSettings):
         1.0, gt=0, le=1, description="share of each convolution's filters kept, the largest ones"
     )
     normalisation: Form[Literal["none", "batch"]] = Field(
-        "none",
-        description="none, or a batch normalisation behind each convolution of the backbone",
+        "none", description="none, or a batch normalisation behind each convolution of the backbone"
     )
     head_epochs: int = Field(
         0, ge=0, le=1000, description="epochs in which the head learns alone before the blocks do"

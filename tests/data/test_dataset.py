@@ -427,9 +427,7 @@ def test_damaged_cache_is_made_again(faces, load, tmp_path, damage, name):
     assert np.array_equal(second.test.images, arrays[1])
     assert second.fingerprint == first.fingerprint
     assert cache.read_cache(
-        the_cache(tmp_path),
-        folders.list_split(faces / "train"),
-        folders.list_split(faces / "test"),
+        the_cache(tmp_path), folders.list_split(faces / "train"), folders.list_split(faces / "test")
     )
 
 

@@ -203,9 +203,7 @@ JOBS = {
     "draw": Job("drawing the faces", draw, lambda h: [h / "drawn"]),
     "read": Job("reading the images", read, lambda h: sorted((h / "cache").glob("[!.]*/*.npy"))),
     "features": Job(
-        "computing features",
-        features,
-        lambda h: sorted((h / "data/cache/features").glob("[!.]*")),
+        "computing features", features, lambda h: sorted((h / "data/cache/features").glob("[!.]*"))
     ),
     "train": Job("a training", train, lambda h: [h / "output"]),
     "grid": Job("a grid search", grid, lambda h: [h / "output"]),

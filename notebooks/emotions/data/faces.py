@@ -87,11 +87,7 @@ class FaceData:
 
 
 def load_faces(
-    train_folder: Path,
-    test_folder: Path,
-    cache_folder: Path,
-    *,
-    progress: Progress | None = None,
+    train_folder: Path, test_folder: Path, cache_folder: Path, *, progress: Progress | None = None
 ) -> FaceData:
     """Load two folders of images; the second time from the cache.
 

@@ -6,15 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotions.exercises.verdict import (
-    UnusableError,
-    Verdict,
-    call,
-    exercise,
-    judge,
-    number,
-    same,
-)
+from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, judge, number, same
 
 
 @exercise("Replace the three dots by a number: combinations, folds, and then?")

@@ -6,14 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotions.exercises.verdict import (
-    UnusableError,
-    Verdict,
-    call,
-    exercise,
-    judge,
-    number,
-)
+from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, judge, number
 
 
 @exercise("Replace the three dots by two factors, as (2, 3): training first, then testing.")

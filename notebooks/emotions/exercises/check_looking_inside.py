@@ -5,13 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from emotions.exercises.verdict import (
-    Verdict,
-    call,
-    exercise,
-    judge,
-    number,
-)
+from emotions.exercises.verdict import Verdict, call, exercise, judge, number
 
 
 @exercise("Replace the three dots by a number from 0 to 1: what is left when all are alike?")

@@ -5,13 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from emotions.exercises.verdict import (
-    Verdict,
-    call,
-    exercise,
-    judge,
-    number,
-)
+from emotions.exercises.verdict import Verdict, call, exercise, judge, number
 
 NAMES = ("angry", "happy", "sad")
 

@@ -5,15 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from emotions.exercises.verdict import (
-    UnusableError,
-    Verdict,
-    call,
-    exercise,
-    judge,
-    number,
-    same,
-)
+from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, judge, number, same
 from emotions.network.inputs import VGGFACE_MEAN
 
 

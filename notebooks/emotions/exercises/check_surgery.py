@@ -5,14 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from emotions.exercises.verdict import (
-    UnusableError,
-    Verdict,
-    call,
-    exercise,
-    judge,
-    number,
-)
+from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, judge, number
 from emotions.network.quiet_keras import keras
 
 

@@ -6,14 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotions.exercises.verdict import (
-    UnusableError,
-    Verdict,
-    call,
-    exercise,
-    judge,
-    number,
-)
+from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, judge, number
 
 
 @exercise("Replace the three dots by a number: minus the logarithm of what?")

@@ -70,26 +70,10 @@ RUNGS = (
     ),
     Rung("mirror", "mirrored faces, weight decay, falling rate", {"recipe": "frozen_plus"}),
     Rung("larger", "larger input: 96 pixels", {"recipe": "frozen_plus", "image_size": 96}),
-    Rung(
-        "block5",
-        "48 pixels again: block 5 learns, slowly",
-        BLOCKS | {"trainable": "block5"},
-    ),
-    Rung(
-        "block4",
-        "blocks 4 and 5 learn",
-        BLOCKS | {"trainable": "block4"},
-    ),
-    Rung(
-        "block3",
-        "block 3 learns after the head, augmented",
-        FINE_TUNE,
-    ),
-    Rung(
-        "all",
-        "blocks 1 and 2 learn too",
-        FINE_TUNE | {"trainable": "everything"},
-    ),
+    Rung("block5", "48 pixels again: block 5 learns, slowly", BLOCKS | {"trainable": "block5"}),
+    Rung("block4", "blocks 4 and 5 learn", BLOCKS | {"trainable": "block4"}),
+    Rung("block3", "block 3 learns after the head, augmented", FINE_TUNE),
+    Rung("all", "blocks 1 and 2 learn too", FINE_TUNE | {"trainable": "everything"}),
     Rung("longer", "block 3, more epochs", FINE_TUNE | {"epochs": 24}),
     Rung(
         "ten_minutes",

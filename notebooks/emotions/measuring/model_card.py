@@ -86,10 +86,7 @@ and teaching.
 
 def _table(entries: list[dict[str, Any]]) -> str:
     names = [name for name in COLUMNS if any(name in entry for entry in entries)]
-    lines = [
-        "| " + " | ".join(COLUMNS[name] for name in names) + " |",
-        "|" + "---|" * len(names),
-    ]
+    lines = ["| " + " | ".join(COLUMNS[name] for name in names) + " |", "|" + "---|" * len(names)]
     for entry in entries:
         lines.append("| " + " | ".join(_shown(name, entry.get(name)) for name in names) + " |")
     return "\n".join(lines)

@@ -50,11 +50,7 @@ def is_finished(folder: Path) -> bool:
 
 
 def predictions(
-    data: FaceData,
-    settings: Settings,
-    folder: Path,
-    views: int,
-    progress: Progress | None = None,
+    data: FaceData, settings: Settings, folder: Path, views: int, progress: Progress | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a kept classifier's probabilities, computed once.
 
@@ -109,11 +105,7 @@ def entry(
     right = validation.argmax(axis=1) == data.train.labels[rows]
     labels = data.test.labels
     found = scores.summary(
-        labels,
-        test,
-        files=data.test.files,
-        copies=copies,
-        random_seed=details["random_seed"],
+        labels, test, files=data.test.files, copies=copies, random_seed=details["random_seed"]
     )
     warmth = scores.temperature(data.train.labels[rows], validation)
     return {
@@ -212,10 +204,7 @@ def best_run(runs: Path) -> Path:
     folders = members(runs)
     if not folders:
         raise DataError(f"There is no run in {runs}: train a recipe first.")
-    return max(
-        folders,
-        key=lambda f: read_details(f / FILE)["accuracy_validation"],
-    )
+    return max(folders, key=lambda f: read_details(f / FILE)["accuracy_validation"])
 
 
 def made_with(runs: Path, settings: Settings) -> list[Path]:

@@ -244,11 +244,7 @@ def _images(settings: Settings, data: FaceData) -> _Inputs:
 
 
 def _cached_inputs(
-    settings: Settings,
-    data: FaceData,
-    backbone: Backbone,
-    policy: str,
-    progress: Progress | None,
+    settings: Settings, data: FaceData, backbone: Backbone, policy: str, progress: Progress | None
 ) -> _Inputs:
     """Return the head's features, or the maps that the first learning block starts from."""
     start = settings.start
@@ -294,11 +290,7 @@ def pooling_model(settings: Settings, backbone: Backbone, policy: str) -> keras.
 
 
 def sample_features(
-    settings: Settings,
-    data: FaceData,
-    backbone: Backbone,
-    pooling: keras.Model,
-    rows: np.ndarray,
+    settings: Settings, data: FaceData, backbone: Backbone, pooling: keras.Model, rows: np.ndarray
 ) -> np.ndarray:
     """Return the head's features of some random training images, to scale its input by."""
     random = np.random.default_rng(settings.random_seed)

@@ -62,10 +62,7 @@ def _local_workers(scheduler: str) -> LocalCluster:
 def _of_scheduler(settings: Settings) -> Client:
     try:
         return Client(
-            settings.scheduler,
-            security=_security(settings),
-            timeout=SECONDS,
-            set_as_default=False,
+            settings.scheduler, security=_security(settings), timeout=SECONDS, set_as_default=False
         )
     except (OSError, ValueError) as error:
         raise ClusterError(

@@ -181,10 +181,7 @@ def draw_data_set(
 
 
 def _draw_all(
-    names: list[tuple[str, str, int]],
-    folder: Path,
-    seed: int,
-    progress: Progress | None,
+    names: list[tuple[str, str, int]], folder: Path, seed: int, progress: Progress | None
 ) -> None:
     """Draw the named pictures (split, expression, number) into a folder."""
     steps = with_progress(names, progress, len(names), "Drawing faces")
