@@ -83,6 +83,13 @@ THEME = """async name => {
            || document.getElementById('jupyterlab-splash'))
         await new Promise(resolve => setTimeout(resolve, 20));
 }"""
+ACTIVE = "() => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.source"
+FOLLOWED = """() => window.jupyterapp.shell.currentWidget.content.activeCell.node.contains(
+    document.activeElement)"""
+FOCUSED = """() => {
+    const one = document.activeElement, label = one.closest('.jupyter-widgets')?.querySelector('label');
+    return label?.textContent || (one.tagName === 'BUTTON' ? one.textContent : one.className);
+}"""
 SHOWN = "cell => cell.querySelector('img.shown')?.naturalWidth > 0"
 PIXELS = """cell => {
     const image = cell.querySelector('img.shown');
@@ -182,6 +189,25 @@ class Lab:
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
         file = self.home / "notebooks" / f"{self.name}.ipynb"
         return json.loads(file.read_text(encoding="utf-8"))["cells"]
+
+    def step_to(self, words: str) -> None:
+        """Press Shift+Enter until the cell with these words is the active one."""
+        while words not in self.page.evaluate(ACTIVE):
+            self.page.keyboard.press("Shift+Enter")
+            self.page.wait_for_function(FOLLOWED)
+
+    def reach(self, label: str) -> None:
+        """Press Shift+Tab until the control with this label has the focus."""
+        passed = []
+        while label != (one := self.page.evaluate(FOCUSED).strip()):
+            passed.append(one)
+            assert len(passed) < 60, f"{label!r} cannot be reached: {passed}"
+            self.page.keyboard.press("Shift+Tab")
+
+    def leave(self) -> None:
+        """Press Escape in a control; the cell that it belongs to must be active, another next."""
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("ArrowDown")
 
     def cell(self, words: str) -> ElementHandle:
         """Scroll to the first code cell with these words, select it and return it."""
@@ -429,41 +455,39 @@ def test_feature_maps_follow_layer_and_face(lab):
 
 @pytest.fixture(scope="module")
 def picked(lab) -> dict:
-    """Pick SGD and 0.02 in notebook 4, train, press Stop; return what the results say."""
+    """Go through notebook 4 by keys alone: pick SGD and 0.02, train, stop; return the results."""
     lab.open("04_training")
-    lab.cell("open_course()")
-    lab.page.keyboard.press("Shift+Enter")
-    lab.wait("open_course()")
-    picker = lab.cell("widgets.HyperparameterPicker")
-    lab.page.keyboard.press("Shift+Enter")
-    lab.wait("widgets.HyperparameterPicker")
-    rate = picker.wait_for_selector("input[type=number]")
+    keys = lab.page.keyboard
+    keys.press("Control+Home")
+    lab.step_to("settings = picker.settings")
     said = lab.sheet.locator(".widget-html-content", has_text="Ready")
     said.wait_for()
-    optimizer = next(c for c in picker.query_selector_all("select") if "optim" in label_of(c))
-    optimizer.focus()
-    optimizer.press("S")
-    lab.sheet.locator(".widget-html-content", has_text="Ready: SGD").wait_for()
-    rate.fill("-1")
-    rate.press("Enter")
+    lab.reach("epochs")
+    keys.press("Control+A")
+    keys.type("5000\n")
+    lab.sheet.locator(".widget-html-content", has_text="5000 epochs").wait_for()
+    lab.reach("learning_rate")
+    keys.press("Control+A")
+    keys.type("-1\n")
     lab.sheet.locator(".widget-html-content b", has_text="learning_rate").wait_for()
     lab.photograph("picker with a rate that cannot be")
-    rate.fill("0.02")
-    rate.press("Enter")
+    keys.press("Control+A")
+    keys.type("0.02\n")
     lab.sheet.locator(".widget-html-content", has_text="learning rate 0.02").wait_for()
-    epochs = next(c for c in picker.query_selector_all("input") if label_of(c) == "epochs")
-    epochs.fill("5000")
-    epochs.press("Enter")
-    lab.sheet.locator(".widget-html-content", has_text="5000 epochs").wait_for()
-    lab.cell("picker.settings")
-    lab.choose("Run", "Run Selected Cell and All Below")
+    lab.reach("optimizer")
+    keys.press("S")  # in a cell S saves the notebook, here it chooses SGD
+    lab.sheet.locator(".widget-html-content", has_text="Ready: SGD").wait_for()
+    lab.leave()
+    lab.step_to("**What to see.** The bars")
     stop = lab.sheet.locator("button", has_text="Stop training")
     stop.wait_for(timeout=PATIENCE)
-    live = lab.cell("widgets.LiveTraining")
     lab.sheet.locator("[data-mime-type], .widget-html-content", has_text="Epoch").first.wait_for()
-    live.wait_for_selector("img.shown[alt*='Epoch']")  # while it trains
+    lab.sheet.locator("img.shown[alt*='Epoch']").wait_for()  # while it trains
     lab.photograph("training")
-    stop.click()
+    lab.reach("Stop training")
+    keys.press("Enter")
+    lab.leave()
+    lab.step_to("The first number answers")
     lab.wait()
     lab.close()
     return json.loads((lab.home / "output/sample/training.json").read_text())

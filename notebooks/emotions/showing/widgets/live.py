@@ -125,8 +125,7 @@ class LiveTraining(Shown):
 
     def _ask_to_stop(self, button: Any = None) -> None:
         self.stop.set()
-        self.button.disabled = True
-        self.button.description = "Stopping …"
+        self.button.description = "Stopping …"  # not disabled: that would lose the keyboard's focus
 
     def _draw(self, history: pd.DataFrame, best_epoch: int | None = None) -> None:
         title = f"{self.title}\n{progress(history, self.task.settings.epochs)}"
