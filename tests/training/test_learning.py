@@ -341,8 +341,8 @@ def test_a_fitted_head_lets_go_of_its_images(monkeypatch):
     made = []
 
     class Noted(grid_search.Batches):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
             made.append(self)
 
     monkeypatch.setattr(grid_search, "Batches", Noted)

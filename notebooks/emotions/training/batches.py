@@ -72,6 +72,9 @@ class Batches(keras.utils.PyDataset):
         keeps the order.
     epoch
         Number of the first epoch, from 0.
+    together
+        Give the batches of so many epochs as if they were one: Keras takes longer to begin an
+        epoch than a small head to train one.
     change
         How the batches are changed at random; needs a random seed.
     classes
@@ -87,12 +90,13 @@ class Batches(keras.utils.PyDataset):
         random_seed: int | None = None,
         *,
         epoch: int = 0,
+        together: int = 1,
         change: Changes | None = None,
         classes: int | None = None,
     ) -> None:
         super().__init__()
         self.inputs, self.labels, self.rows = inputs, labels, rows
-        self.batch_size, self.random_seed = batch_size, random_seed
+        self.batch_size, self.random_seed, self.together = batch_size, random_seed, together
         self.change = change or Changes()
         self.one_hot = None if classes is None else np.eye(classes, dtype=np.float32)
         self.row_bytes = max(1, inputs.nbytes // max(1, len(inputs)))
@@ -110,9 +114,16 @@ class Batches(keras.utils.PyDataset):
         self.inputs, self.change = np.empty(0), Changes()
 
     def __len__(self) -> int:
+        return self.together * self._in_an_epoch()
+
+    def _in_an_epoch(self) -> int:
         return -(-len(self.rows) // self.batch_size)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        if self.together > 1:
+            epoch, number = divmod(number, self._in_an_epoch())
+            if epoch != self.epoch:
+                self.begin(epoch)
         start = number * self.batch_size
         rows = np.sort(self.order[start : start + self.batch_size])  # neighbours are read together
         labels = self.labels[rows]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 FACTOR = 3  # halving keeps a third of the combinations and trains them on three times the images
+STEPS = 100  # per call of TensorFlow, which takes as long as a step of a small head
 FEWEST_PER_CLASS = 10  # images that halving starts with, on average
 _TAKING_TURNS = threading.RLock()  # a worker may have several threads, a model has one state
 
@@ -89,11 +90,11 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
 
     def _train(self, inputs: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> None:
         model = self._start()
-        batches = Batches(inputs, labels, rows, self.batch_size, self.random_state)
-        order = keras.callbacks.LambdaCallback(
-            on_epoch_begin=batches.begin, on_train_end=batches.release
+        batches = Batches(
+            inputs, labels, rows, self.batch_size, self.random_state, together=self.epochs
         )
-        model.fit(batches, epochs=self.epochs, callbacks=[order], shuffle=False, verbose=0)
+        release = keras.callbacks.LambdaCallback(on_train_end=batches.release)
+        model.fit(batches, callbacks=[release], shuffle=False, verbose=0)
         self.weights_ = model.get_weights()
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
@@ -155,7 +156,12 @@ def _traced_head(
     A graph is traced for every new model, which takes longer than a small head trains.
     """
     model = _new_head(channels, classes, units, dropout, random_seed=0)
-    model.compile(OPTIMIZERS[optimizer](), "sparse_categorical_crossentropy", jit_compile=False)
+    model.compile(
+        OPTIMIZERS[optimizer](),
+        "sparse_categorical_crossentropy",
+        jit_compile=False,
+        steps_per_execution=STEPS,
+    )
     model.optimizer.build(model.trainable_variables)
     return model
 
