@@ -282,10 +282,13 @@ def test_the_seeds_command_line_trains_with_its_parameters(folders, tmp_path):
     assert "Emotions_classifier_report.csv" in ended.stdout
 
 
-@pytest.mark.parametrize("here, name", [(".", "notebooks/04_training.ipynb"),
-                                        ("notebooks", "04_training.ipynb")])  # fmt: skip
-def test_plain_nbconvert_works_from_both_folders(folders, tmp_path, here, name):
+@pytest.mark.parametrize("here, name, recipe, result", [
+    (".", "notebooks/04_training.ipynb", "seed", "Emotions_classifier_report.csv"),
+    ("notebooks", "03_model_surgery.ipynb", "ten_minutes", "surgery.json"),
+])  # fmt: skip
+def test_plain_nbconvert_works_from_both_folders(folders, tmp_path, here, name, recipe, result):
     environment = {**os.environ, **SMALL, "EMOTIONS_OUTPUT": str(tmp_path / "output")}
+    environment["EMOTIONS_RECIPE"] = recipe
     environment |= {
         f"EMOTIONS_{key}": str(folders[key]) for key in ("TRAIN_DATA", "VAL_DATA", "DATA")
     }
@@ -295,8 +298,8 @@ def test_plain_nbconvert_works_from_both_folders(folders, tmp_path, here, name):
         cwd=ROOT / here, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-2000:]
-    assert (tmp_path / "04_training.html").is_file()
-    assert (tmp_path / "output" / "sample" / "Emotions_classifier_report.csv").is_file()
+    assert (tmp_path / f"{Path(name).stem}.html").is_file()
+    assert (tmp_path / "output" / "sample" / result).is_file()
 
 
 def test_bad_parameters_and_data_are_one_sentence(tmp_path):
