@@ -31,13 +31,7 @@ PACKED = (  # beside the notebooks: what they, the two commands and the shipped 
 
 
 def edition(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
-    """Return the student's or the teacher's view of a notebook, without outputs.
-
-    Raises
-    ------
-    KeyError
-        For the name of another edition.
-    """
+    """Return the view of `student` or `teacher`, else a KeyError, of a notebook without outputs."""
     remover = TagRemovePreprocessor(enabled=True, remove_cell_tags={LEFT_OUT[name]})
     view, _ = remover.preprocess(nbformat.from_dict(notebook), {})
     for cell in view.cells:
@@ -48,19 +42,9 @@ def edition(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode
 
 
 def write(notebooks: list[Path], folder: Path) -> list[Path]:
-    """Write both editions of some notebooks to a folder each.
+    """Write both editions of some notebooks to the folders `student` and `teacher`; return these.
 
-    Parameters
-    ----------
-    notebooks
-        The sources.
-    folder
-        Gets the folders `student` and `teacher`; what an earlier run left there is taken away.
-
-    Returns
-    -------
-    list of Path
-        The two folders.
+    What an earlier run left there is taken away.
     """
     for name in LEFT_OUT:
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -72,17 +56,9 @@ def write(notebooks: list[Path], folder: Path) -> list[Path]:
 
 
 def pack(edition: Path) -> Path:
-    """Write an edition's notebooks and all that they need as a zip beside their folder.
+    """Write an edition's notebooks and all that they need as a zip beside their folder; return it.
 
-    Parameters
-    ----------
-    edition
-        One of the folders that `write` returned.
-
-    Returns
-    -------
-    Path
-        The zip; the same course gives the same bytes.
+    The same course gives the same bytes.
     """
     packed = edition.with_suffix(".zip")
     with (

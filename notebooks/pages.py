@@ -45,14 +45,8 @@ def write_site(
 ) -> None:
     """Write a folder to publish as it is: a start page, the pages, the decks and the report.
 
-    Parameters
-    ----------
-    executed
-        Every notebook's file -> the notebook with its outputs, as `write_pages` left it.
-    folder
-        What an earlier run left there is taken away.
-    faces
-        Whether it may show single faces of the data, as it may only drawn ones.
+    The notebooks have their outputs, as `write_pages` left them; what an earlier run left in the
+    folder is taken away. Single faces of the data may be shown only if they are drawn.
     """
     shown = {file: one if faces else without_faces(one) for file, one in executed.items()}
     shutil.rmtree(folder, ignore_errors=True)
@@ -96,16 +90,8 @@ def write_page(
 ) -> None:
     """Write a notebook as one HTML file that needs no other file and no network.
 
-    Parameters
-    ----------
-    notebook
-        With its outputs.
-    page
-        The file to write.
-    pictures
-        The folder from which Markdown cells name pictures.
-    with_code
-        Whether code cells and prompts are shown.
+    Its Markdown cells name pictures as seen from the folder `pictures`; without code, prompts are
+    not shown either.
     """
     loader = PyFileConfigLoader(CONFIGURATION.name, path=str(CONFIGURATION.parent))
     exporter = HTMLExporter(

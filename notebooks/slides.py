@@ -18,17 +18,7 @@ PROGRESS_BAR = re.compile(r"<pre>[^<]*\d+%\|")
 
 
 def write(notebook: nbformat.NotebookNode, deck: Path, title: str) -> None:
-    """Write a deck as one HTML file that needs no other file and no network.
-
-    Parameters
-    ----------
-    notebook
-        With its outputs.
-    deck
-        The file to write.
-    title
-        What the browser's tab says.
-    """
+    """Write a deck as one HTML file that needs no other file and no network."""
     exporter = SlidesExporter(
         template_name="slides",
         extra_template_basedirs=[str(TEMPLATES)],

@@ -27,15 +27,7 @@ SEED_FLAGS = {
 def command_line(arguments: Sequence[str] | None = None) -> Settings:
     """Return the settings from a command line, with the seed's flags and long names.
 
-    Parameters
-    ----------
-    arguments
-        What stands behind the command's name; None takes `sys.argv`.
-
-    Raises
-    ------
-    SystemExit
-        After `--help`, and with one sentence for a value that cannot be used.
+    It ends after `--help`, and with one sentence for a value that cannot be used.
     """
     parser = argparse.ArgumentParser(
         description="Train the emotion classifier by running notebooks/04_training.ipynb.",

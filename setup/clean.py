@@ -15,12 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHES = {"__pycache__", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints"}
-FOREIGN = {
-    ".git",
-    ".venv",
-    "data",
-    "output",
-}  # folders of the root that hold no such caches of ours
+FOREIGN = {".git", ".venv", "data", "output"}  # of the root, they hold no such caches of ours
 # what .gitignore keeps of output/fer2013
 REFERENCE = (".csv", ".json", ".png")
 REFERENCE_FILES = ("report.html", "classifier.safetensors", "MODEL_CARD.md")
@@ -110,13 +105,7 @@ def remove(path: Path, root: Path) -> None:
 
 
 def clean(root: Path, everything: bool = False) -> None:
-    """Take away what runs made below `root`; with `everything` also the environment.
-
-    Raises
-    ------
-    OSError
-        If something cannot be removed, for example because a program has it open.
-    """
+    """Take away what runs made below `root`; with `everything` also the environment."""
     chosen = list(made_by_runs(root)) + (list(set_up(root)) if everything else [])
     for path in chosen:
         if path.exists() or path.is_symlink():

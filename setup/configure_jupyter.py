@@ -20,14 +20,7 @@ SERVER = "jupyter_server_config.py"
 def configure(environment: Path, notebooks: Path = ROOT / "notebooks") -> Path:
     """Make nbconvert and JupyterLab in `environment` load the settings in the folder `notebooks`.
 
-    Returns
-    -------
-    The file that was written for nbconvert; the server's lies beside it.
-
-    Raises
-    ------
-    OSError
-        If the environment cannot be written to.
+    Return the file that was written for nbconvert; the server's lies beside it.
     """
     folder = environment / "etc" / "jupyter"
     folder.mkdir(parents=True, exist_ok=True)

@@ -31,13 +31,7 @@ def environment_python(folder: Path) -> Path:
 
 
 def make_environment(folder: Path) -> None:
-    """Make a virtual environment with pip in it, over a broken one too.
-
-    Raises
-    ------
-    SystemExit
-        If Python was installed without its `venv` part, as Debian does.
-    """
+    """Make a virtual environment with pip in it, over a broken one too."""
     made = subprocess.run(
         [sys.executable, "-m", "venv", "--clear", str(folder)],
         check=False,
@@ -53,13 +47,7 @@ def make_environment(folder: Path) -> None:
 
 
 def install(folder: Path, lock: Path) -> None:
-    """Install the exact versions of `lock`, checked by their hashes.
-
-    Raises
-    ------
-    SystemExit
-        If pip cannot install them (no network, disk full); pip's own words stand above.
-    """
+    """Install the exact versions of `lock`, checked by their hashes."""
     print(f"Setting up {folder} from {lock} (once; about 700 MB to download) ...", flush=True)
     command = [str(environment_python(folder)), "-m", "pip", "install", "--quiet"]
     command += ["--disable-pip-version-check", "--require-hashes", "--requirement", str(lock)]

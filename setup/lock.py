@@ -14,13 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def pip_requirements(environment_file: Path) -> list[str]:
-    """Return the pip section of a conda environment file, one requirement a string.
-
-    Raises
-    ------
-    StopIteration
-        If the file has no pip section.
-    """
+    """Return the pip section of a conda environment file, one requirement a string."""
     dependencies = yaml.safe_load(environment_file.read_text(encoding="utf-8"))["dependencies"]
     return next(entry["pip"] for entry in dependencies if isinstance(entry, dict))
 

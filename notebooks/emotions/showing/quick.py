@@ -15,19 +15,7 @@ from emotions.showing.style import ACCENT, FROZEN, placed_by_hand
 def training(
     history: pd.DataFrame, movement: pd.DataFrame, title: str, best_epoch: int | None = None
 ) -> Figure:
-    """Return the curves of a training above the bars of what has moved.
-
-    Parameters
-    ----------
-    history
-        One row per epoch.
-    movement
-        From `movement.Movement.table`.
-    title
-        Of the figure.
-    best_epoch
-        Marked in the curves, if known.
-    """
+    """Return the curves of a training above the bars of what has moved (`Movement.table`)."""
     figure = plt.figure(figsize=(11, 7))
     axes = figure.subplot_mosaic([["loss", "accuracy"], ["moves", "moves"]], height_ratios=[3, 2])
     curves(axes["loss"], axes["accuracy"], history, best_epoch)
@@ -54,15 +42,7 @@ def moves(axis: Axes, movement: pd.DataFrame) -> None:
 
 
 def runs(chosen: Mapping[str, pd.Series], title: str, measure: str) -> Figure:
-    """Return one curve per run against the epoch; the first is drawn thickest.
-
-    Parameters
-    ----------
-    chosen
-        Name of the run -> value per epoch.
-    measure
-        Its name, for the vertical axis.
-    """
+    """Return one curve of a measure per run against the epoch; the first is drawn thickest."""
     figure, axis = plt.subplots(figsize=(11, 4.4 + 0.25 * len(chosen)))
     lines = ("-", "--", ":", "-.")
     for number, (name, values) in enumerate(chosen.items()):
@@ -84,16 +64,7 @@ def runs(chosen: Mapping[str, pd.Series], title: str, measure: str) -> Figure:
 def feature_maps(face: np.ndarray, maps: np.ndarray, channel: int, title: str) -> Figure:
     """Return a face, one channel of a layer's maps for it, and the 16 most active channels.
 
-    Parameters
-    ----------
-    face
-        (height, width) or with channels, grey levels 0 to 255.
-    maps
-        (rows, columns, channels), activations from 0 on.
-    channel
-        The one to show large.
-    title
-        Of the figure.
+    The face is as in `plots.pictures`, the maps are (rows, columns, channels), from 0 on.
     """
     activity = maps.mean(axis=(0, 1))
     order = np.argsort(-activity, kind="stable")
@@ -122,16 +93,8 @@ def feature_maps(face: np.ndarray, maps: np.ndarray, channel: int, title: str) -
 def prepared(seen: np.ndarray, change: pd.Series, title: str, against: str) -> Figure:
     """Return the three channels that a network gets, and how far its answers moved.
 
-    Parameters
-    ----------
-    seen
-        (size, size, 3), BGR, as the network gets it.
-    change
-        Per layer, 0 for not at all; from `responses.Responses.change`.
-    title
-        Of the figure.
-    against
-        What the change is measured from.
+    What it has seen is (size, size, 3), BGR; the change is from `Responses.change`, and `against`
+    says from what.
     """
     figure = placed_by_hand(12, 3.6)
     left = figure.add_axes((0.0, 0.0, 0.6, 0.75))

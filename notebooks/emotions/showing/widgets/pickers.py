@@ -11,16 +11,9 @@ from emotions.showing.widgets.explorer import LABELLED, WIDE, Keys, dropdown
 
 
 class Picker:
-    """Some settings as controls; `settings` are the picked ones, validated.
+    """The chosen settings as controls; `settings` are the picked ones, validated.
 
-    Parameters
-    ----------
-    settings
-        What the controls show at first, and what all others stay at.
-    chosen
-        Names of the settings to pick.
-    describe
-        Puts what was picked into half a line of text.
+    `describe` puts what was picked into half a line of text.
     """
 
     def __init__(
@@ -39,13 +32,7 @@ class Picker:
 
     @property
     def settings(self) -> Settings:
-        """The picked parameters.
-
-        Raises
-        ------
-        SettingsError
-            If a value cannot be used; the sentence stands below the widgets too.
-        """
+        """The picked parameters; if one cannot be used, a sentence below the widgets says so."""
         values = {name: each.value for name, each in self.controls.items()}
         return self._start.changed(**{k: None if v == "" else v for k, v in values.items()})
 
