@@ -25,7 +25,7 @@ from emotions.files import read_json, replacing, write_json, write_table
 from emotions.measuring import classifier, ladder, model_card, runs, scores
 from emotions.network import backbone as backbones
 from emotions.recipes import RECIPES
-from emotions.settings import WEIGHTS, absolute
+from emotions.settings import WEIGHTS, absolute, read_settings
 from emotions.showing.progress import Progress
 from emotions.training import task as training
 
@@ -38,15 +38,20 @@ def runs_folder(course: course_setup.Course) -> Path:
 def train_one(name: str, changes: dict) -> Path:
     """Train with some settings and keep the classifier in a folder of that name; return it.
 
-    Raises
-    ------
-    SystemExit
-        If the training was stopped; its checkpoint stays, and nothing is kept as a result.
+    If the training is stopped, the command ends: the checkpoint stays, and nothing is kept as a
+    result. It also ends where a finished training of that name had other settings.
     """
     course = course_setup.open_course(**changes)
     settings, data = course.settings, course.data
     folder = runs_folder(course) / name
     if runs.is_finished(folder):
+        other = runs.other_settings(folder, settings)
+        if other:
+            differ = (f"{each} {had} instead of {now}" for each, (had, now) in other.items())
+            sys.exit(
+                f"{folder} holds a training with {', '.join(differ)}: move that folder away, or "
+                "give the settings that it has, then give the same command again."
+            )
         print(f"{name}: there already.")
         return folder
     start = time.monotonic()
@@ -89,10 +94,16 @@ def _say(history: pd.DataFrame) -> None:
 def train(recipes: Sequence[str], weights: Sequence[str], seeds: Sequence[int]) -> None:
     """Train recipes with each of some weights and random seeds."""
     for recipe in recipes:
-        for start in weights:
+        for start in chosen(weights):
             for seed in seeds:
                 wanted = {"recipe": recipe, "weights": start, "random_seed": seed}
                 train_one(f"{recipe}-{in_a_name(start)}-{seed}", wanted)
+
+
+def chosen(weights: Sequence[str]) -> list[str]:
+    """Return weights with what `auto` stands for today in its place."""
+    folder = read_settings().data / "weights"
+    return [backbones.choose_weights(start, folder)[0] for start in weights]
 
 
 def in_a_name(weights: str) -> str:
@@ -107,11 +118,10 @@ def climb(names: Sequence[str], weights: Sequence[str]) -> None:
     """Train the rungs of the ladder that no kept run is equal to, and write `ladder.csv`."""
     course = course_setup.open_course()
     seed = course.settings.random_seed
-    for start in weights:
-        chosen, _ = backbones.choose_weights(start, course.settings.data / "weights")
-        title = backbones.TITLES.get(chosen, f"file {Path(chosen).name}")
+    for start in chosen(weights):
+        title = backbones.TITLES.get(start, f"file {Path(start).name}")
         for name in names:
-            wanted = ladder.rung(name).settings
+            wanted = ladder.BY_NAME[name].settings
             equal = runs.made_with(runs_folder(course), course.settings.changed(**wanted))
             starts = [ladder.started_from(runs.details(folder)["weights"]) for folder in equal]
             if title in starts:
@@ -129,7 +139,7 @@ def write_ladder() -> None:
     file = course.folder / "ladder.csv"
     if file.is_file():
         earlier = pd.read_csv(file)
-        known = earlier[earlier["rung"].isin([rung.name for rung in ladder.RUNGS])]
+        known = earlier[earlier["rung"].isin(ladder.BY_NAME)]
         rows = runs.with_earlier(rows, known.to_dict("records"), ("rung", "weights"))
     if (course.folder / "results.json").is_file():
         rows += ladder.averaging_rows(runs.read(course.folder / "results.json"))
@@ -142,16 +152,15 @@ def evaluate() -> None:
     kept, data, settings = runs_folder(course), course.data, course.settings
     copies = scores.seen_in_training(data)
     entries = []
-    for folder in runs.finished(kept):
+    for folder in runs.finished(kept, rungs=False):
         entries += runs.entries_of(data, settings, folder, copies, Progress)
     entries += runs.ensemble_entries(data, settings, kept, copies)
     results, curves = course.folder / "results.json", course.folder / "curves.csv"
-    run = ("recipe", "weights", "random_seed")
     earlier = read_json(results) if results.is_file() else []
-    write_json(results, runs.with_earlier(entries, earlier, (*run, "ensemble")))
+    write_json(results, runs.with_earlier(entries, earlier, (*runs.RUN, "ensemble")))
     points = runs.learning_curves(kept).to_dict("records")
     earlier = pd.read_csv(curves).to_dict("records") if curves.is_file() else []
-    table = pd.DataFrame(runs.with_earlier(points, earlier, run))
+    table = pd.DataFrame(runs.with_earlier(points, earlier, runs.RUN))
     write_table(curves, table.set_index("recipe"))
     write_ladder()
 
@@ -219,9 +228,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     one.add_argument("--seeds", type=int, nargs="+", default=[2013])
     rungs = commands.add_parser("ladder", help="train rungs of the ladder")
     rungs.add_argument("--weights", nargs="+", default=["auto"])
-    names = [rung.name for rung in ladder.RUNGS]
+    names = list(ladder.BY_NAME)
     rungs.add_argument("--rungs", nargs="+", choices=names, default=names)
-    for name, action in (("evaluate", evaluate), ("ship", ship), ("check", check)):
+    actions = {"evaluate": evaluate, "ship": ship, "check": check}
+    for name, action in actions.items():
         commands.add_parser(name, help=action.__doc__)
     wanted = parser.parse_args(arguments)
     if wanted.command == "train":
@@ -229,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif wanted.command == "ladder":
         climb(wanted.rungs, wanted.weights)
     else:
-        {"evaluate": evaluate, "ship": ship, "check": check}[wanted.command]()
+        actions[wanted.command]()
 
 
 if __name__ == "__main__":

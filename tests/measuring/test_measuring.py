@@ -11,6 +11,7 @@ from emotions.course import opening as course_setup
 from emotions.data.pixels import read_image
 from emotions.files import DataError
 from emotions.measuring import classifier, ladder, photos, runs, scores
+from emotions.network import backbone as backbones
 from emotions.network import inside as looking_inside
 from emotions.network import slim
 from emotions.network.backbone import build
@@ -21,6 +22,7 @@ from emotions.training import optimizer
 from emotions.training import task as training
 from emotions.training.augmentation import AUGMENTATIONS, Augmentation, mixup
 from PIL import Image
+from safetensors.numpy import save_file
 
 
 def test_two_views_are_the_image_and_its_mirror_image():
@@ -178,7 +180,7 @@ def test_a_saved_file_gives_the_same_probabilities(trained, tmp_path):
         classifier.load(tmp_path / "missing.safetensors")
 
 
-def test_the_temperature_is_found_on_rows_that_the_classifier_has_not_learnt(trained):
+def test_the_temperature_is_found_on_rows_that_the_classifier_has_not_learnt(trained, monkeypatch):
     """Also for a classifier that was trained with another random seed than today's."""
     course, *_ = trained
     details = {"data_fingerprint": course.data.fingerprint, "random_seed": 5}
@@ -187,6 +189,16 @@ def test_the_temperature_is_found_on_rows_that_the_classifier_has_not_learnt(tra
     assert (rows == chosen_by).all() and not set(rows) & set(learnt)
     own = training.split_rows(course.data, course.settings)[1]
     assert set(own) & set(learnt)  # what notebook 7 took before
+    found = []  # what notebook 7 calls takes them, in an order of its own
+    monkeypatch.setattr(scores, "temperature", lambda *given: found.append(given))
+    monkeypatch.setattr(scores, "predict", lambda model, images: images)
+    made = classifier.Classifier(None, course.data.train.classes, details)
+    random = np.random.default_rng(3)
+    classifier.temperature(made, course.data, course.settings, random)
+    shuffled = np.random.default_rng(3).permutation(rows)
+    [(labels, images)] = found
+    assert (labels == course.data.train.labels[shuffled]).all()
+    assert (images == course.data.train.images[shuffled]).all()
     details["data_fingerprint"] = "other images"
     assert (classifier.validation_rows(course.data, course.settings, details) == own).all()
 
@@ -446,6 +458,79 @@ def test_runs_from_weights_files_lie_side_by_side_and_are_told_apart(tmp_path, m
     files[0].rename(tmp_path / "x.h5")  # elsewhere, and still the same weights
     run_recipes.main([*command, str(tmp_path / "x.h5")])
     assert trained[3] == trained[0]
+
+
+def test_a_run_is_named_after_the_weights_that_auto_stands_for(tmp_path, monkeypatch):
+    """Else the run from hed would be taken for one from VGG-Face, once its file has come."""
+    trained = []
+    monkeypatch.setattr(
+        run_recipes, "train_one", lambda name, wanted: trained.append((name, wanted["weights"]))
+    )
+    monkeypatch.setattr(run_recipes, "write_ladder", lambda: None)
+    monkeypatch.setattr(backbones, "server_answers", lambda *_: False)
+    monkeypatch.setenv("EMOTIONS_DATA", str(tmp_path))
+    course = SimpleNamespace(settings=read_settings(), data=SimpleNamespace(name="x"))
+    monkeypatch.setattr(course_setup, "open_course", lambda: course)
+    for chosen in ("hed", "vggface"):
+        run_recipes.main(["train", "seed", "--seeds", "1"])
+        run_recipes.main(["ladder", "--rungs", "mean"])
+        wanted = [(f"seed-{chosen}-1", chosen), (f"rung_mean-{chosen}-2013", chosen)]
+        assert trained[-2:] == wanted
+        (tmp_path / "weights").mkdir(exist_ok=True)
+        (tmp_path / "weights" / backbones.WEIGHTS_FILE).touch()
+
+
+def test_a_finished_run_counts_only_for_the_settings_it_was_trained_with(
+    tmp_path, monkeypatch, capsys
+):
+    """A trial with EMOTIONS_EPOCHS=2 must not stand for the recipe ever after."""
+
+    def opened(**changes):
+        settings = read_settings(data=tmp_path, **changes)
+        return SimpleNamespace(settings=settings, data=SimpleNamespace(name="x"))
+
+    monkeypatch.setattr(course_setup, "open_course", opened)
+    wanted = {"recipe": "seed", "weights": "random", "random_seed": 1}
+    facts = read_settings(**wanted, epochs=2).of("training") | {"random_seed": 1, "epochs_run": 2}
+    del facts["mixup"]  # a setting younger than the run had its default
+    folder = tmp_path / "runs" / "x" / "seed-random-1"
+    folder.mkdir(parents=True)
+    about = {"classifier": json.dumps(facts)}
+    save_file({"x": np.zeros(1)}, folder / classifier.SHIPPED, about)
+    with pytest.raises(SystemExit) as ending:
+        run_recipes.train_one("seed-random-1", wanted)
+    said = str(ending.value)
+    assert "seed-random-1" in said and "epochs 2 instead of 50" in said and "move" in said
+    assert "mixup" not in said and said.count("instead of") == 1
+    monkeypatch.setenv("EMOTIONS_EPOCHS", "2")
+    assert run_recipes.train_one("seed-random-1", wanted) == folder
+    assert "there already" in capsys.readouterr().out
+
+
+def test_the_ladder_ends_with_an_ensemble_of_the_run_that_it_follows():
+    """Others are no step above it; and the bar says who is averaged."""
+    rows = [
+        {"recipe": name, "weights": "hed", "random_seed": 1, "views": views, "ensemble": several,
+         "accuracy_validation": share, "minutes": 3.0}
+        for name, views, several, share in (
+            ("new", 1, 1, 0.7), ("new", 2, 1, 0.72), ("old", 1, 1, 0.6),
+            ("old+older", 2, 2, 0.65), ("old+new", 2, 2, 0.74))
+    ]  # fmt: skip
+    made = ladder.averaging_rows(pd.DataFrame(rows))
+    assert [row["rung"] for row in made] == ["views_2", "ensemble"]
+    assert made[1] == {
+        "rung": "ensemble", "change": "ensemble, 2 views: old, new", "weights": "hed",
+        "accuracy_validation": 0.74, "minutes": 3.0,
+    }  # fmt: skip
+
+
+def test_the_committed_ladder_has_no_rung_that_today_s_code_would_train_otherwise():
+    """`all` was measured when `backbone_rate` 0.6 gave blocks 1 and 2 other rates than today."""
+    rungs = pd.read_csv(classifier.REFERENCE.parent / "ladder.csv")
+    assert not (rungs["rung"] == "all").any()
+    averaged = rungs[rungs["rung"].str.startswith("views_")]["change"].str.split(":").str[0]
+    for change in rungs[rungs["rung"] == "ensemble"]["change"]:
+        assert set(averaged) <= set(change.split(": ")[1].split(", "))
 
 
 @pytest.fixture(scope="module")

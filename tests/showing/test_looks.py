@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from emotions import settings
-from emotions.measuring import scores
+from emotions.measuring import ladder, scores
 from emotions.network import backbone
 from emotions.network.quiet_keras import keras
 from emotions.showing import network_plots, plots, quick, style
@@ -194,6 +194,14 @@ DRAWN = {
         pd.DataFrame(SHARES, index=[1, 2, 3], columns=NAMES), TITLE,
     ),
 }  # fmt: skip
+
+
+def test_the_ladder_names_every_setting_of_every_rung():
+    steps = ladder.changes()
+    rungs = steps.assign(weights="hed", accuracy_validation=0.5, minutes=3.0)
+    axis = plots.ladder(rungs, TITLE).axes[0]
+    shown = [" ".join(label.get_text().split()) for label in axis.get_yticklabels()]
+    assert shown == [f"{row.change} {row.settings}".strip() for row in steps.itertuples()]
 
 
 @pytest.mark.parametrize(

@@ -27,30 +27,15 @@ REFERENCE = ROOT / "output" / "fer2013" / SHIPPED
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained network and what its outputs mean.
+    """A trained network and what its outputs mean."""
 
-    Attributes
-    ----------
-    model
-        Image (n, height, width, channels), grey levels 0 to 255 -> probabilities (n, classes).
-    classes
-        Output k is the probability of `classes[k]`.
-    details
-        What else was saved beside it: data, weights, parameters.
-    """
-
+    # image (n, height, width, channels), grey levels 0 to 255 -> probabilities (n, classes)
     model: keras.Model
-    classes: tuple[str, ...]
-    details: dict
+    classes: tuple[str, ...]  # output k is the probability of classes[k]
+    details: dict  # what else was saved beside it: data, weights, parameters
 
     def probabilities(self, image_file: Path) -> pd.Series:
-        """Return the probability of each emotion for one image file, the highest first.
-
-        Raises
-        ------
-        DataError
-            If the file is not there or is no image.
-        """
+        """Return the probability of each emotion for one image file, the highest first."""
         _, side, _, channels = self.model.input_shape
         image = read_image(Path(image_file), side, channels)
         values = self.model.predict_on_batch(image[np.newaxis].astype(np.float32))[0]
@@ -58,23 +43,14 @@ class Classifier:
 
 
 def save(file: Path, task: training.Task, details: dict, kernels: type = np.float32) -> Path:
-    """Save a classifier in the safetensors format: its weights and what they mean.
+    """Save a task's whole model in the safetensors format, and what it means; return the file.
 
     Parameters
     ----------
-    file
-        Written whole, or not at all.
-    task
-        From `training.prepare`; its `whole` model is saved.
     details
         What describes the classifier beside its form, classes and split; JSON values.
     kernels
         Number format of all that is no vector; float16 halves the file, for one that ships.
-
-    Returns
-    -------
-    Path
-        The file.
     """
     model = task.whole
     weights = {}
@@ -111,18 +87,7 @@ def _mean(model: keras.Model) -> list[float] | None:
 
 
 def read_details(file: Path) -> dict:
-    """Return what was saved with a classifier.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged, or of an earlier edition of the course.
-    """
-    if file.suffix == ".keras":
-        raise DataError(
-            f"{file} is in Keras' own format, as earlier editions of the course saved it: run "
-            "notebook 04 again, or open it with keras.saving.load_model."
-        )
+    """Return what was saved with a classifier."""
     try:
         with safe_open(file, "numpy") as content:
             return json.loads(content.metadata()["classifier"])
@@ -135,19 +100,9 @@ def read_details(file: Path) -> dict:
 
 
 def load(file: Path = REFERENCE, precision: str = "float32") -> Classifier:
-    """Load what `save` saved; no code of the file is run.
+    """Load what `save` saved, by default what comes with the course; no code of the file is run.
 
-    Parameters
-    ----------
-    file
-        By default the classifier that comes with the course, trained on FER-2013.
-    precision
-        Keras dtype policy of the backbone.
-
-    Raises
-    ------
-    DataError
-        If it is missing, damaged, or does not hold what its details say.
+    The precision is the Keras dtype policy of the backbone.
     """
     details = read_details(file)
     try:
@@ -194,19 +149,9 @@ def build(details: dict, statistics: tuple[np.ndarray, np.ndarray], precision: s
 def calibrated(classifier: Classifier, data: FaceData, settings: Settings) -> Classifier:
     """Return a classifier whose probabilities are divided by a temperature; see `scores.cooled`.
 
-    Parameters
-    ----------
-    classifier
-        Of the same emotions as the data.
-    data, settings
-        For the temperature, which is found on up to 1,000 images of the validation split. The
-        returned details say it.
+    It is found on data of the same emotions; the returned details say it.
     """
-    random = np.random.default_rng(settings.random_seed)
-    rows = random.permutation(validation_rows(data, settings, classifier.details))[:1000]
-    warmth = scores.temperature(
-        data.train.labels[rows], scores.predict(classifier.model, data.train.images[rows])
-    )
+    warmth = temperature(classifier, data, settings, np.random.default_rng(settings.random_seed))
     image = classifier.model.input
     logarithms = keras.ops.log(keras.ops.maximum(classifier.model(image), 1e-12))
     model = keras.Model(image, keras.ops.softmax(logarithms / warmth), name="calibrated")
@@ -214,44 +159,30 @@ def calibrated(classifier: Classifier, data: FaceData, settings: Settings) -> Cl
 
 
 def own_or_shipped(folder: Path) -> tuple[Classifier, str]:
-    """Return your own classifier, or the shipped one if you have trained none, and say which.
-
-    Parameters
-    ----------
-    folder
-        Where notebook 04 leaves its classifier.
-
-    Raises
-    ------
-    DataError
-        If there is neither.
-    """
+    """Return the classifier that notebook 04 left in a folder, else the shipped one; say which."""
     own = folder / OWN
     if own.is_file():
         return load(own), f"Your own classifier, {own.name}."
     shipped = load()
-    earlier = (folder / OWN).with_suffix(".keras")
-    why = (
-        f"{earlier.name} is of an earlier edition of the course (run notebook 04 again)"
-        if earlier.is_file()
-        else "You have trained none yet"
-    )
     return shipped, (
-        f"{why}: this is the course's own, trained on {shipped.details['data']} from the weights "
-        f"{shipped.details['weights']}."
+        "You have trained none yet: this is the course's own, trained on "
+        f"{shipped.details['data']} from the weights {shipped.details['weights']}."
     )
+
+
+def temperature(
+    classifier: Classifier, data: FaceData, settings: Settings, random: np.random.Generator
+) -> float:
+    """Return the temperature that fits up to 1,000 images that a classifier has not learnt."""
+    rows = random.permutation(validation_rows(data, settings, classifier.details))[:1000]
+    predicted = scores.predict(classifier.model, data.train.images[rows])
+    return scores.temperature(data.train.labels[rows], predicted)
 
 
 def validation_rows(data: FaceData, settings: Settings, details: dict) -> np.ndarray:
     """Return the rows of the training images that a classifier was chosen by, not trained on.
 
-    Parameters
-    ----------
-    data, settings
-        Of the course. Of other data than the classifier's, it has learnt no image: then the
-        settings' own split will do.
-    details
-        Saved with the classifier.
+    Of other data than those in its details it has learnt no image: the settings' own split will do.
     """
     if details.get("data_fingerprint") == data.fingerprint:
         chosen = {name: details[name] for name in ("random_seed", "validation_share")

@@ -8,29 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from emotions.measuring.classifier import SHIPPED, read_details
-from emotions.measuring.runs import best_single, made_with
+from emotions.measuring import runs
 from emotions.recipes import RECIPES
 from emotions.settings import Settings, names, read_settings
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One step of the ladder.
+    """One step of the ladder."""
 
-    Attributes
-    ----------
-    name
-        Short, for files and figures.
-    change
-        What changed, in half a sentence.
-    settings
-        Its parameters on top of the seed's.
-    """
-
-    name: str
-    change: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    name: str  # short, for files and figures
+    change: str  # in half a sentence
+    settings: Mapping[str, Any] = field(default_factory=dict)  # on top of the seed's
 
 
 # A block below a fresh head learns slowly and from a standing start: with the recipe's own rate of
@@ -73,7 +62,7 @@ RUNGS = (
     Rung("block5", "48 pixels again: block 5 learns, slowly", BLOCKS | {"trainable": "block5"}),
     Rung("block4", "blocks 4 and 5 learn", BLOCKS | {"trainable": "block4"}),
     Rung("block3", "block 3 learns after the head, augmented", FINE_TUNE),
-    Rung("all", "blocks 1 and 2 learn too", FINE_TUNE | {"trainable": "everything"}),
+    Rung("everything", "blocks 1 and 2 learn too", FINE_TUNE | {"trainable": "everything"}),
     Rung("longer", "block 3, more epochs", FINE_TUNE | {"epochs": 24}),
     Rung(
         "ten_minutes",
@@ -83,18 +72,8 @@ RUNGS = (
     Rung("hour", "more epochs, against learning by heart", {"recipe": "hour"}),
     Rung("best", "more epochs still", {"recipe": "best"}),
 )
+BY_NAME = {rung.name: rung for rung in RUNGS}
 COLUMNS = ["rung", "change", "weights", "accuracy_validation", "minutes"]
-
-
-def rung(name: str) -> Rung:
-    """Return the rung of that name.
-
-    Raises
-    ------
-    KeyError
-        If there is none.
-    """
-    return {each.name: each for each in RUNGS}[name]
 
 
 def started_from(weights: str) -> str:
@@ -106,14 +85,8 @@ def started_from(weights: str) -> str:
 
 
 def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return climbed rungs in the ladder's order, a row per rung and weights.
-
-    Parameters
-    ----------
-    rows
-        With the keys in `COLUMNS`, accuracy from 0 to 1.
-    """
-    order = [each.name for each in RUNGS]
+    """Return climbed rungs, with the keys in `COLUMNS`, in the order of weights and ladder."""
+    order = list(BY_NAME)
     known = pd.DataFrame(rows, columns=COLUMNS)
     known["weights"] = known["weights"].map(started_from)
     place = known["rung"].map(lambda name: order.index(name) if name in order else len(order))
@@ -123,17 +96,14 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _settings(changed: Mapping[str, Any]) -> Settings:
     """Return a rung's settings, whatever the environment says of a notebook's own training."""
-    defaults = {name: Settings.model_fields[name].default for name in names("training")}
-    return read_settings(**defaults | RECIPES[changed.get("recipe", "seed")] | dict(changed))
+    return read_settings(**runs.defaults() | RECIPES[changed.get("recipe", "seed")] | dict(changed))
 
 
 def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:
     """Return which settings each rung changes against the one below it, and to what.
 
-    Parameters
-    ----------
-    climbed
-        Names of rungs; the others are left out, as if nobody stood on them. None: all.
+    Of rungs that were not climbed, if it is said which were, nothing is told: the next one has
+    their changes.
 
     Returns
     -------
@@ -155,12 +125,7 @@ def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:
 
 
 def pretraining(rungs: pd.DataFrame) -> pd.DataFrame:
-    """Return what pre-training is worth on the rungs that random weights climbed too.
-
-    Parameters
-    ----------
-    rungs
-        From `table`.
+    """Return what pre-training is worth on the rungs of `table` that random weights climbed too.
 
     Returns
     -------
@@ -178,13 +143,7 @@ def pretraining(rungs: pd.DataFrame) -> pd.DataFrame:
 
 
 def already_known(rungs: pd.DataFrame) -> str:
-    """Say in some sentences how much the network already knew, as far as rungs tell.
-
-    Parameters
-    ----------
-    rungs
-        From `table`.
-    """
+    """Say in some sentences how much the network already knew, as far as rungs of `table` tell."""
     both = pretraining(rungs)
     if both.empty:
         return (
@@ -206,7 +165,7 @@ def already_known(rungs: pd.DataFrame) -> str:
         ", ".join(said)
         + f". Random weights come no higher than {both['random'].max():.1%} (`{highest}`); the top "
         f"of the ladder is {top['accuracy_validation']:.1%} (`{top['rung']}`, weights "
-        f"{top['weights'].split(' (')[0]})."
+        f"{runs.short(top['weights'])})."
     )
 
 
@@ -214,43 +173,33 @@ def _worth(row: pd.Series) -> str:
     return f"{row['points']:+.1f} points ({row['pretrained']:.1%} against {row['random']:.1%})"
 
 
-def rows_of(runs: Path, random_seed: int) -> list[dict[str, Any]]:
+def rows_of(kept: Path, random_seed: int) -> list[dict[str, Any]]:
     """Return the climbed rungs as rows for `table`, read from the kept runs of a random seed."""
     return [
         {"rung": each.name, "change": each.change}
         | {name: details[name] for name in ("weights", "accuracy_validation", "minutes")}
         for each in RUNGS
-        for folder in made_with(runs, _settings({**each.settings, "random_seed": random_seed}))
-        if (details := read_details(folder / SHIPPED))
+        for folder in runs.made_with(kept, _settings({**each.settings, "random_seed": random_seed}))
+        if (details := runs.details(folder))
     ]
 
 
 def averaging_rows(measured: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rungs above the last one: more views of a face, then the ensemble.
+    """Return the rungs above the last one, of `runs.read`: more views of a face, then an ensemble.
 
-    Parameters
-    ----------
-    measured
-        From `read`. The single run that is best on the validation split is followed.
+    The single run that is best on the validation split is followed; an ensemble without it is no
+    step above it.
     """
-    single, best = measured[measured["ensemble"] == 1], best_single(measured)
-    names = ["recipe", "weights", "random_seed"]
-    same = (single[names] == best[names]).all(axis=1)
-    steps = [
-        (f"views_{row.views}", f"{row.recipe}: {row.views} views averaged", row)
-        for row in single[same & (single["views"] > 1)].itertuples()
-    ]
-    steps += [
-        ("ensemble", f"ensemble of {row.ensemble} runs, {row.views} views", row)
-        for row in measured[measured["ensemble"] > 1].itertuples()
-    ]
-    return [
-        {
-            "rung": rung,
-            "change": change,
-            "weights": row.weights,
-            "accuracy_validation": row.accuracy_validation,
-            "minutes": row.minutes,
-        }
-        for rung, change, row in steps
-    ]
+    best, single = runs.best_single(measured), measured["ensemble"] == 1
+    recipe, views = measured["recipe"], measured["views"].astype(str)
+    members = recipe.str.replace("+", ", ")
+    same = (measured[list(runs.RUN)] == best[list(runs.RUN)]).all(axis=1)
+    followed = recipe.str.split("+").map(lambda names: best["recipe"] in names)
+    followed &= measured["random_seed"] == best["random_seed"]
+    steps = measured.assign(
+        rung=("views_" + views).where(single, "ensemble"),
+        change=(recipe + ": " + views + " views averaged").where(
+            single, "ensemble, " + views + " views: " + members
+        ),
+    )[(single & same & (measured["views"] > 1)) | (~single & followed)]
+    return steps.sort_values("ensemble", kind="stable")[COLUMNS].to_dict("records")

@@ -27,40 +27,28 @@ AGREEMENT = 6  # how many overlapping windows must agree on a face
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo and the faces found in it.
+    """A photo and the faces found in it."""
 
-    Attributes
-    ----------
-    name
-        Of its file.
-    pixels
-        uint8 (height, width, 3), RGB, turned upright as its EXIF tag says.
-    boxes
-        int (faces, 4): left, top, width, height in pixels, the largest face first.
-    """
-
-    name: str
-    pixels: np.ndarray
-    boxes: np.ndarray
+    name: str  # of its file
+    pixels: np.ndarray  # uint8 (height, width, 3), RGB, turned upright as its EXIF tag says
+    boxes: np.ndarray  # int (faces, 4): left, top, width, height in pixels, the largest face first
 
     def crops(self, side: int, channels: int) -> np.ndarray:
         """Return the faces as a data set's images, uint8 (faces, side, side, channels)."""
         image = Image.fromarray(self.pixels).convert("L" if channels == 1 else "RGB")
+        lanczos = Image.Resampling.LANCZOS
         faces = [
-            np.asarray(image.resize((side, side), Image.Resampling.LANCZOS, box=_frame(box)))
-            for box in self.boxes
+            image.resize((side, side), lanczos, (left, top, left + width, top + height))
+            for left, top, width, height in self.boxes
         ]
-        return np.array(faces, np.uint8).reshape(len(faces), side, side, channels)
+        return np.array([np.asarray(face) for face in faces], np.uint8).reshape(
+            len(faces), side, side, channels
+        )
 
     def as_one_face(self) -> "Photo":
         """Return the same photo with one box around all of it, for a face that was not found."""
         height, width = self.pixels.shape[:2]
         return Photo(self.name, self.pixels, np.array([[0, 0, width, height]]))
-
-
-def _frame(box: np.ndarray) -> tuple[float, float, float, float]:
-    left, top, width, height = box
-    return left, top, left + width, top + height
 
 
 def examples(folder: Path) -> Path:
@@ -73,20 +61,7 @@ def examples(folder: Path) -> Path:
 
 
 def read_photo(source: Path | str | bytes, name: str = "photo") -> Photo:
-    """Read a photo and find the faces in it.
-
-    Parameters
-    ----------
-    source
-        An image file of any usual format, or its bytes, which then stay in memory.
-    name
-        What to call the bytes.
-
-    Raises
-    ------
-    DataError
-        With one sentence, if the file is missing, too large, broken, or no image.
-    """
+    """Read a photo of any usual format, or its bytes of that name, and find the faces in it."""
     if isinstance(source, bytes):
         _check_size(len(source), name)
         pixels = _decode(io.BytesIO(source), name)
@@ -120,20 +95,8 @@ def _decode(source: Path | io.BytesIO, name: str) -> np.ndarray:
 
 
 def find_faces(pixels: np.ndarray) -> np.ndarray:
-    """Return where the frontal faces of a picture are.
+    """Return where the frontal faces of a picture are; pixels and boxes as in `Photo`.
 
-    Parameters
-    ----------
-    pixels
-        uint8 (height, width, 3), RGB.
-
-    Returns
-    -------
-    np.ndarray
-        int (faces, 4): left, top, width, height, the largest first.
-
-    Notes
-    -----
     OpenCV's cascade for frontal faces, which its package ships (Viola and Jones 2001, "Rapid
     object detection using a boosted cascade of simple features"). It misses turned and small
     faces, and now and then it sees a face in a pattern.
@@ -150,23 +113,9 @@ def find_faces(pixels: np.ndarray) -> np.ndarray:
 def emotions_in(
     photo: Photo, model: keras.Model, classes: Iterable[str], views: int = 2
 ) -> pd.DataFrame:
-    """Return the probability of each emotion for each face of a photo.
+    """Return the probability of each emotion for each face of a photo, averaged over views of it.
 
-    Parameters
-    ----------
-    photo
-        From `read_photo`.
-    model
-        Image (n, side, side, channels), 0 to 255 -> probabilities.
-    classes
-        Their names.
-    views
-        Averaged; see `scores.views_of`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per face (from 1, the largest first), a column per emotion; no row without a face.
+    A row per face (from 1, the largest first), a column per emotion; no row without a face.
     """
     _, side, _, channels = model.input_shape
     names = list(classes)
@@ -184,29 +133,15 @@ def folder_table(
     output: Path | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return the emotions of all faces in all photos of a folder, and write them as CSV.
+    """Return the emotions of all faces in all photos of a folder, and write them as CSV if asked.
 
-    Parameters
-    ----------
-    folder
-        With photos; folders inside are not searched.
-    model, classes
-        As for `emotions_in`.
-    output
-        CSV file to write; None writes none.
-    progress
-        Wraps an iterable, like tqdm.
+    Folders inside are not searched.
 
     Returns
     -------
     pandas.DataFrame
         A row per face: file, face, left, top, width, height, emotion, then each probability, and
         a note. A photo without a face, or one that cannot be read, has one row with a note alone.
-
-    Raises
-    ------
-    DataError
-        If the folder is not there or holds no image.
     """
     folder, names = Path(folder), list(classes)
     if not folder.is_dir():

@@ -15,7 +15,9 @@ from emotions.measuring.classifier import SHIPPED as FILE
 from emotions.measuring.classifier import load, read_details, validation_rows
 from emotions.network import backbone as backbones
 from emotions.recipes import RECIPES
-from emotions.settings import Settings
+from emotions.settings import Settings, names
+
+RUN = ("recipe", "weights", "random_seed")  # what tells runs apart
 
 
 def processor() -> str:
@@ -31,9 +33,14 @@ def processor() -> str:
     return f"{psutil.cpu_count()} cores of {name}" + (f" ({units[0]})" if units else "")
 
 
-def finished(runs: Path) -> list[Path]:
-    """Return the folders of the trainings that went to their end; a stopped one does not count."""
-    return [file.parent for file in sorted(runs.glob(f"*/{FILE}")) if is_finished(file.parent)]
+def finished(runs: Path, *, rungs: bool = True) -> list[Path]:
+    """Return the folders of the trainings that went to their end, of recipes alone without rungs.
+
+    A stopped training does not count.
+    """
+    folders = [file.parent for file in sorted(runs.glob(f"*/{FILE}"))]
+    kept = [folder for folder in folders if rungs or not folder.name.startswith("rung_")]
+    return [folder for folder in kept if is_finished(folder)]
 
 
 def details(folder: Path) -> dict[str, Any]:
@@ -45,45 +52,27 @@ def is_finished(folder: Path) -> bool:
     """Tell whether a folder holds a training that went to its end."""
     if not (folder / FILE).is_file():
         return False
-    details = read_details(folder / FILE)
-    return details["epochs_run"] == details["epochs"]
+    about = details(folder)
+    return about["epochs_run"] == about["epochs"]
 
 
 def predictions(
     data: FaceData, settings: Settings, folder: Path, views: int, progress: Progress | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a kept classifier's probabilities, computed once.
+    """Return validation rows, a kept classifier's probabilities of these, and of the test images.
 
-    Parameters
-    ----------
-    data, settings
-        That it was trained on.
-    folder
-        Of the run.
-    views
-        Averaged; see `scores.views_of`.
-    progress
-        Wraps an iterable, like tqdm.
-
-    Returns
-    -------
-    validation rows, probabilities of these, probabilities of the test images
-
-    Raises
-    ------
-    DataError
-        If the classifier was trained on other images.
+    They are averaged over views (see `scores.views_of`) and computed once.
     """
     file = folder / f"predictions_{views}.npz"
     if not file.is_file():
-        details = read_details(folder / FILE)
-        if details["data_fingerprint"] != data.fingerprint:
+        about = details(folder)
+        if about["data_fingerprint"] != data.fingerprint:
             raise DataError(
-                f"The classifier was trained on {details['data']}, but these are other images "
+                f"The classifier was trained on {about['data']}, but these are other images "
                 f"({data.title}): give the same data."
             )
-        model = load(folder / FILE, details["precision"]).model
-        rows = validation_rows(data, settings, details)
+        model = load(folder / FILE, about["precision"]).model
+        rows = validation_rows(data, settings, about)
         validation = scores.predict(model, data.train.images[rows], views, progress=progress)
         test = scores.predict(model, data.test.images, views, progress=progress)
         with replacing(file) as temporary:
@@ -94,22 +83,22 @@ def predictions(
 
 def entry(
     data: FaceData,
-    details: dict[str, Any],
+    about: dict[str, Any],
     probabilities: tuple[np.ndarray, np.ndarray, np.ndarray],
     views: int,
     copies: np.ndarray,
     ensemble: int = 1,
 ) -> dict[str, Any]:
-    """Return one row of `results.json`."""
+    """Return one row of `results.json`, of a classifier that `about` describes."""
     rows, validation, test = probabilities
     right = validation.argmax(axis=1) == data.train.labels[rows]
     labels = data.test.labels
     found = scores.summary(
-        labels, test, files=data.test.files, copies=copies, random_seed=details["random_seed"]
+        labels, test, files=data.test.files, copies=copies, random_seed=about["random_seed"]
     )
     warmth = scores.temperature(data.train.labels[rows], validation)
     return {
-        **{name: details[name] for name in ("recipe", "weights", "random_seed")},
+        **{name: about[name] for name in RUN},
         "views": views,
         "ensemble": ensemble,
         "accuracy_validation": float(right.mean()),
@@ -118,7 +107,7 @@ def entry(
         "expected_calibration_error_after_scaling": scores.calibration_error(
             labels, scores.cooled(test, warmth)
         ),
-        **{name: details[name] for name in ("minutes", "images_per_second", "processor")},
+        **{name: about[name] for name in ("minutes", "images_per_second", "processor")},
     }
 
 
@@ -129,13 +118,11 @@ def entries_of(
     copies: np.ndarray,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the rows of one kept recipe, one per number of views; rungs are not reported."""
-    if folder.name.startswith("rung_"):
-        return []
-    details = read_details(folder / FILE)
-    views = (1, 2, 10) if details["trainable"] == "everything" else (1, 2)
+    """Return the rows of one kept recipe, one per number of views."""
+    about = details(folder)
+    views = (1, 2, 10) if about["trainable"] == "everything" else (1, 2)
     return [
-        entry(data, details, predictions(data, settings, folder, v, progress), v, copies)
+        entry(data, about, predictions(data, settings, folder, v, progress), v, copies)
         for v in views
     ]
 
@@ -145,14 +132,8 @@ def with_earlier(
 ) -> list[dict[str, Any]]:
     """Return new rows, and before them the earlier ones of runs that have no new row.
 
-    Runs are kept where they were trained, results wherever the course goes.
-
-    Parameters
-    ----------
-    rows, earlier
-        Of a table of results.
-    run
-        The names of the columns that tell runs apart.
+    Runs are kept where they were trained, results wherever the course goes. `run` names the
+    columns that tell runs apart.
     """
     new = {tuple(row[name] for name in run) for row in rows}
     return [row for row in earlier if tuple(row[name] for name in run) not in new] + rows
@@ -172,7 +153,7 @@ def ensemble(runs: Path) -> list[Path]:
     """Return the runs that are averaged: those with the validation split of the best one."""
     if not members(runs):
         return []
-    seed = read_details(best_run(runs) / FILE)["random_seed"]
+    seed = details(best_run(runs))["random_seed"]
     return [folder for folder in members(runs) if folder.name.endswith(f"-{seed}")]
 
 
@@ -185,41 +166,41 @@ def ensemble_entries(
         return []
     kept = [predictions(data, settings, folder, 2) for folder in folders]
     mean = (kept[0][0], *(np.mean([each[part] for each in kept], axis=0) for part in (1, 2)))
-    each = [read_details(folder / FILE) for folder in folders]
-    details = each[0] | {
+    each = [details(folder) for folder in folders]
+    about = each[0] | {
         "recipe": "+".join(one["recipe"] for one in each),
         "minutes": sum(one["minutes"] for one in each),
     }
-    return [entry(data, details, mean, 2, copies, ensemble=len(each))]
+    return [entry(data, about, mean, 2, copies, ensemble=len(each))]
 
 
 def best_run(runs: Path) -> Path:
-    """Return the run with the highest validation accuracy among the recipes.
-
-    Raises
-    ------
-    DataError
-        If nothing was trained yet.
-    """
+    """Return the run with the highest validation accuracy among the recipes."""
     folders = members(runs)
     if not folders:
         raise DataError(f"There is no run in {runs}: train a recipe first.")
-    return max(folders, key=lambda f: read_details(f / FILE)["accuracy_validation"])
+    return max(folders, key=lambda folder: details(folder)["accuracy_validation"])
 
 
-def made_with(runs: Path, settings: Settings) -> list[Path]:
-    """Return the finished runs that were trained with these settings, under whatever name.
+def defaults() -> dict[str, Any]:
+    """Return the default of each parameter of a training."""
+    return {name: Settings.model_fields[name].default for name in names("training")}
 
-    A setting that is younger than a run had its default then.
+
+def other_settings(folder: Path, settings: Settings) -> dict[str, tuple[Any, Any]]:
+    """Return what a kept run was trained with otherwise: name -> (the run's value, the wanted).
+
+    A setting that is younger than the run had its default then.
     """
     wanted = settings.of("training") | {"random_seed": settings.random_seed}
     del wanted["recipe"]  # a name for the others
-    defaults = {name: Settings.model_fields[name].default for name in wanted}
-    return [
-        folder
-        for folder in finished(runs)
-        if (defaults | read_details(folder / FILE)).items() >= wanted.items()
-    ]
+    had = defaults() | details(folder)
+    return {name: (had[name], value) for name, value in wanted.items() if had[name] != value}
+
+
+def made_with(runs: Path, settings: Settings) -> list[Path]:
+    """Return the finished runs that were trained with these settings, under whatever name."""
+    return [folder for folder in finished(runs) if not other_settings(folder, settings)]
 
 
 def learning_curves(runs: Path) -> pd.DataFrame:
@@ -233,15 +214,13 @@ def learning_curves(runs: Path) -> pd.DataFrame:
         before the first epoch; the epochs of a run count as equally long.
     """
     parts = []
-    for folder in finished(runs):
-        details = read_details(folder / FILE)
-        if folder.name.startswith("rung_"):
-            continue
+    for folder in finished(runs, rungs=False):
+        about = details(folder)
         history = pd.read_csv(folder / "history.csv", index_col="epoch")
-        fitting = details["minutes"] - details["minutes_preparing"]
-        rows = {name: details[name] for name in ("recipe", "weights", "random_seed")}
+        before = about["minutes_preparing"]
+        rows = {name: about[name] for name in RUN}
         rows["epoch"] = history.index
-        rows["minutes"] = details["minutes_preparing"] + fitting * history.index / len(history)
+        rows["minutes"] = before + (about["minutes"] - before) * history.index / len(history)
         parts.append(pd.DataFrame({**rows, "accuracy_validation": history["val_accuracy"]}))
     return pd.concat(parts, ignore_index=True)
 
@@ -253,18 +232,18 @@ def best_single(measured: pd.DataFrame) -> pd.Series:
 
 
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of `read` that average several views, weights by their first word."""
+    """Return the rows of `read` that average several views, weights by their short name."""
     rows = table[table["views"] > 1]
-    return rows.assign(weights=rows["weights"].str.split().str[0])
+    return rows.assign(weights=rows["weights"].map(short))
+
+
+def short(weights: str) -> str:
+    """Return what weights are called where there is little room: hed, not hed (stand-in: …)."""
+    return weights.split(" (")[0]
 
 
 def spread(measured: pd.DataFrame) -> pd.DataFrame:
-    """Return the recipes that were trained with several random seeds, and how far these differ.
-
-    Parameters
-    ----------
-    measured
-        From `read`.
+    """Return the recipes of `read` that were trained with several seeds, and how far these differ.
 
     Returns
     -------
@@ -279,11 +258,5 @@ def spread(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def read(file: Path) -> pd.DataFrame:
-    """Return `results.json` as a table.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it was not written yet.
-    """
+    """Return `results.json` as a table, or raise a `FileNotFoundError`."""
     return pd.read_json(file)

@@ -58,18 +58,8 @@ def probabilities(model: keras.Model, inputs: np.ndarray, batch: int = 512) -> n
 def class_report(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     """Return scikit-learn's classification report as a table, with the seed's rows and columns.
 
-    Parameters
-    ----------
-    labels, predicted
-        int (n,): true and predicted class, an index into `classes`.
-    classes
-        Names, in the order of the labels.
-
-    Returns
-    -------
-    pandas.DataFrame
-        precision, recall, f1-score, support; one row per class, then accuracy, macro avg and
-        weighted avg. The row `accuracy` has the accuracy in each score and the number of images.
+    precision, recall, f1-score, support; one row per class, then accuracy, macro avg and weighted
+    avg. The row `accuracy` has the accuracy in each score and the number of images.
     """
     content = classification_report(
         labels,
@@ -100,19 +90,8 @@ def confusion_matrix(
 def confident_mistakes(images: ImageSet, predicted: np.ndarray, how_many: int = 12) -> pd.DataFrame:
     """Return the wrongly classified images with the highest probability for the wrong class.
 
-    Parameters
-    ----------
-    images
-        With their true labels.
-    predicted
-        float (n, classes), probabilities.
-    how_many
-        At most.
-
-    Returns
-    -------
-    pandas.DataFrame
-        row, file, true, predicted, probability (of the predicted class).
+    From probabilities (n, classes) to row, file, true, predicted, probability (of the predicted
+    class).
     """
     guess = predicted.argmax(axis=1)
     wrong = np.flatnonzero(guess != images.labels)
@@ -140,22 +119,10 @@ def pixel_baseline(components: int, random_seed: int) -> Pipeline:
 def baselines(
     train: ImageSet, rows: np.ndarray, test: ImageSet, random_seed: int
 ) -> dict[str, float]:
-    """Return the test accuracy of two classifiers that know nothing of faces.
+    """Return the test accuracy, 0 to 1, of two classifiers that know nothing of faces.
 
-    Parameters
-    ----------
-    train, rows
-        Images to fit on.
-    test
-        Images to score on.
-    random_seed
-        For the randomized PCA.
-
-    Returns
-    -------
-    dict
-        Name -> accuracy, 0 to 1: the largest class always, and logistic regression on 100
-        principal components of the pixels (fewer if there are fewer images).
+    The largest class always, and logistic regression on 100 principal components of the pixels
+    (fewer if there are fewer images), fitted on some rows of the training images.
     """
     train_pixels = _pixels(train.images[rows])
     test_pixels = _pixels(test.images)
@@ -178,19 +145,9 @@ def _pixels(images: np.ndarray) -> np.ndarray:
 def views_of(images: np.ndarray, views: int) -> list[np.ndarray]:
     """Return several versions of the same images, whose predictions are then averaged.
 
-    Parameters
-    ----------
-    images
-        (n, height, width, channels).
-    views
-        1: the image; 2: with its mirror image; 10: both, in the middle and moved towards each
-        corner (the ten crops of Krizhevsky, Sutskever and Hinton 2012, here at full size: what
-        moves out of the picture is replaced by the nearest pixels).
-
-    Raises
-    ------
-    ValueError
-        For another number.
+    1: the image; 2: with its mirror image; 10: both, in the middle and moved towards each corner
+    (the ten crops of Krizhevsky, Sutskever and Hinton 2012, here at full size: what moves out of
+    the picture is replaced by the nearest pixels). Another number raises a `ValueError`.
     """
     if views not in VIEWS:
         raise ValueError(f"{views} views: choose 1, 2 or 10.")
@@ -219,26 +176,7 @@ def predict(
     batch: int = 256,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Return the probabilities of images, averaged over views of them.
-
-    Parameters
-    ----------
-    model
-        Image (n, height, width, channels), grey levels 0 to 255 -> probabilities.
-    images
-        uint8.
-    views
-        See `views_of`.
-    batch
-        Images that pass through the network at a time.
-    progress
-        Wraps an iterable, like tqdm.
-
-    Returns
-    -------
-    np.ndarray
-        float64 (n, classes).
-    """
+    """Return float64 (n, classes) for images uint8 (n, ...), averaged over views of them."""
     versions = views_of(images, views)
     versions = with_progress(
         versions, progress, len(versions), f"{len(images):,} images", unit="view"
@@ -247,18 +185,8 @@ def predict(
     return np.mean(outputs, axis=0, dtype=np.float64)
 
 
-def interval(correct: np.ndarray, random_seed: int, level: float = 0.95) -> tuple[float, float]:
-    """Return the bootstrap interval of an accuracy.
-
-    Parameters
-    ----------
-    correct
-        bool (n,): whether each image was classified right.
-    random_seed
-        Of the 2,000 resamples.
-    level
-        Share of the resamples that lie inside.
-    """
+def interval(correct: np.ndarray, random_seed: int) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of an accuracy, from what is right, bool (n,)."""
     if correct.all() or not correct.any():  # all resamples are alike
         return float(correct.mean()), float(correct.mean())
     result = bootstrap(
@@ -266,7 +194,7 @@ def interval(correct: np.ndarray, random_seed: int, level: float = 0.95) -> tupl
         np.mean,
         n_resamples=RESAMPLES,
         batch=100,
-        confidence_level=level,
+        confidence_level=0.95,
         method="percentile",
         rng=np.random.default_rng(random_seed),
     )
@@ -312,14 +240,6 @@ def summary(
         Names of the images; FER-2013's tell which part of the test an image is from.
     copies
         bool (n,): images with an exact copy in the training set.
-    random_seed
-        Of the bootstrap.
-
-    Returns
-    -------
-    dict
-        accuracy_test, interval_95, accuracy_public and accuracy_private (FER-2013 alone),
-        accuracy_test_without_copies, balanced_accuracy, macro_f1, expected_calibration_error.
     """
     guess = probabilities.argmax(axis=1)
     correct = guess == labels
@@ -339,35 +259,25 @@ def summary(
     }
 
 
-def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> pd.DataFrame:
+def reliability(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     """Return how often a classifier is right where it says how sure it is.
 
-    Parameters
-    ----------
-    labels, probabilities
-        int (n,) and float (n, classes).
-    bins
-        Equal steps of confidence from 0 to 1.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per bin that has images: confidence (mean of the highest probability), accuracy
-        (share that is right), images.
+    A row per bin of confidence that has images: confidence (mean of the highest probability),
+    accuracy (share that is right), images.
     """
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
-    number = np.minimum((confidence * bins).astype(int), bins - 1)
+    number = np.minimum((confidence * BINS).astype(int), BINS - 1)
     table = pd.DataFrame({"confidence": confidence, "accuracy": correct, "images": 1})
     return table.groupby(number).agg({"confidence": "mean", "accuracy": "mean", "images": "sum"})
 
 
-def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> float:
+def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the expected calibration error: the mean gap between confidence and accuracy, 0 to 1.
 
     Source: Naeini, Cooper and Hauskrecht 2015; with the bins of Guo et al. 2017, arXiv:1706.04599.
     """
-    table = reliability(labels, probabilities, bins)
+    table = reliability(labels, probabilities)
     gaps = (table["confidence"] - table["accuracy"]).abs()
     return float((gaps * table["images"]).sum() / table["images"].sum())
 

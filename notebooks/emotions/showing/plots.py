@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
+from emotions.measuring.runs import short
 from emotions.showing.style import (
     ACCENT,
     FROZEN,
@@ -25,6 +26,7 @@ from emotions.showing.style import (
 # A mark -> colour and kind of line of its frame: told apart without colours too.
 FRAMES = {"=": (TRAINING, "-"), "≠": (ACCENT, "--"), "!": ("#555555", ":")}
 TILE = 1.4  # inches, the side of an image among others
+PEOPLE = 65  # percent of the labels that they agree with (Goodfellow et al. 2013)
 
 
 def class_counts(counts: pd.DataFrame, title: str) -> Figure:
@@ -68,10 +70,6 @@ def pictures(
     images
         Grey levels 0 to 255, (height, width) or (height, width, 1), or RGB, (height, width, 3);
         each is enlarged to the same size.
-    captions
-        One above each image.
-    title
-        Above all.
     columns
         Images per row, if the captions are short.
     marks
@@ -100,17 +98,7 @@ def pictures(
 def _grid(captions: Sequence[str], most: int) -> tuple[int, float, float]:
     """Return how many images go into a row, and their distances, so that no caption meets another.
 
-    Parameters
-    ----------
-    captions
-        One above each image.
-    most
-        Images in a row if the captions are short.
-
-    Returns
-    -------
-    columns, across, down
-        The distances are those of one image from the next, in sides of an image.
+    The distances are those of one image from the next, across and down, in sides of an image.
     """
     lines = [text.splitlines() for text in captions]
     longest = max((len(line) for text in lines for line in text), default=0)
@@ -156,16 +144,10 @@ def distributions(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
         everything = np.concatenate(list(splits.values()))
         low, high = np.quantile(everything, [0.001, 0.999])
         edges = np.linspace(low, high if high > low else low + 1, 40)
+        look = {"density": True, "histtype": "step", "linewidth": 2}
         for colour, (split, numbers) in zip((TRAINING, VALIDATION), splits.items(), strict=False):
-            axis.hist(
-                np.clip(numbers, edges[0], edges[-1]),
-                edges,
-                density=True,
-                histtype="step",
-                linewidth=2,
-                color=colour,
-                label=split,
-            )
+            inside = np.clip(numbers, edges[0], edges[-1])
+            axis.hist(inside, edges, color=colour, label=split, **look)
         axis.set(xlabel=measure, ylabel="share of images per unit")
         axis.legend()
     figure.suptitle(title)
@@ -205,13 +187,12 @@ def confusion(counts: pd.DataFrame, title: str) -> Figure:
     size = max(5.5, (0.75 if len(counts) <= 10 else 0.5) * len(counts) + 2)
     figure, axis = plt.subplots(figsize=(size + 1.2, size))
     picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axis.grid(visible=False)
-    axis.set_xticks(range(len(counts)), counts.columns, rotation=45, ha="right")
-    axis.set_yticks(range(len(counts)), counts.index)
     words = [f"{share:.0%}" for share in shares.flat]
     if len(counts) <= 10:
         words = [f"{a}\n{b:,}" for a, b in zip(words, counts.to_numpy().flat, strict=True)]
-    _write_into(axis, picture, words)
+    _cells(axis, picture, counts, words)
+    axis.tick_params(axis="x", rotation=45)
+    plt.setp(axis.get_xticklabels(), ha="right")
     axis.set(title=title, xlabel="predicted emotion", ylabel="true emotion")
     figure.colorbar(picture, ax=axis, label="share of the true emotion", shrink=0.8)
     return figure
@@ -230,8 +211,6 @@ def comparison(
     ----------
     accuracies
         Name -> share of images, 0 to 1.
-    title
-        Of the figure.
     chance
         Accuracy of who always says the largest class: a dashed line.
     intervals
@@ -261,14 +240,8 @@ def comparison(
 def heat_maps(table: pd.DataFrame, parameters: Sequence[str], title: str) -> Figure:
     """All combinations of a grid search: one heat map per value of the further parameters.
 
-    Parameters
-    ----------
-    table
-        One row per combination with the columns `parameters`, `mean` and `spread` (0 to 1).
-    parameters
-        The first is the vertical axis, the second the horizontal one, the rest name the maps.
-    title
-        Above all.
+    A row of the table has the columns `parameters`, `mean` and `spread` (0 to 1). The first
+    parameter is the vertical axis, the second the horizontal one, the rest name the maps.
     """
     down, across, *further = parameters
     panels = list(table.groupby(further, sort=True)) if further else [((), table)]
@@ -282,30 +255,23 @@ def heat_maps(table: pd.DataFrame, parameters: Sequence[str], title: str) -> Fig
         axis.set_axis_off()
     for axis, (values, part) in zip(axes.flat, panels, strict=False):
         name = "\n".join(f"{key} {value}" for key, value in zip(further, values, strict=True))
-        picture = _heat_map(axis, part, down, across, low, high)
+        values = ("mean", "spread")
+        means, spreads = (part.pivot(index=down, columns=across, values=v) for v in values)
+        picture = axis.imshow(means, cmap="viridis", vmin=low, vmax=high, aspect="auto")
+        pairs = zip(means.to_numpy().flat, spreads.to_numpy().flat, strict=True)
+        _cells(axis, picture, means, [f"{mean:.1%}\n± {spread:.1%}" for mean, spread in pairs])
+        axis.set(xlabel=across, ylabel=down)
         axis.set_title(name, fontsize=10)
     figure.colorbar(picture, ax=axes, label="accuracy, mean over the folds")
     figure.suptitle(title)
     return figure
 
 
-def _heat_map(
-    axis: Axes, part: pd.DataFrame, down: str, across: str, low: float, high: float
-) -> AxesImage:
-    means = part.pivot(index=down, columns=across, values="mean")
-    spreads = part.pivot(index=down, columns=across, values="spread")
-    picture = axis.imshow(means, cmap="viridis", vmin=low, vmax=high, aspect="auto")
+def _cells(axis: Axes, picture: AxesImage, table: pd.DataFrame, words: Sequence[str]) -> None:
+    """Name the rows and columns of a heat map; write words into its cells, in an ink that shows."""
     axis.grid(visible=False)
-    axis.set_xticks(range(means.shape[1]), means.columns)
-    axis.set_yticks(range(means.shape[0]), means.index)
-    axis.set(xlabel=across, ylabel=down)
-    pairs = zip(means.to_numpy().flat, spreads.to_numpy().flat, strict=True)
-    _write_into(axis, picture, [f"{mean:.1%}\n± {spread:.1%}" for mean, spread in pairs])
-    return picture
-
-
-def _write_into(axis: Axes, picture: AxesImage, words: Sequence[str]) -> None:
-    """Write words into the cells of a heat map, row by row, in an ink that stands out."""
+    axis.set_xticks(range(table.shape[1]), table.columns)
+    axis.set_yticks(range(table.shape[0]), table.index)
     values = picture.get_array()
     for (row, column), value, text in zip(
         np.ndindex(values.shape), values.flat, words, strict=True
@@ -317,65 +283,53 @@ def _write_into(axis: Axes, picture: AxesImage, words: Sequence[str]) -> None:
 def ladder(rungs: pd.DataFrame, title: str) -> Figure:
     """Bars of validation accuracy: a panel per weights, side by side, each rung in one row.
 
-    Parameters
-    ----------
-    rungs
-        Columns change, weights, accuracy_validation (0 to 1), minutes and, if known, settings:
-        which ones the rung changes, in words.
-    title
-        Of the figure.
+    Columns of the rungs: change, weights, accuracy_validation (0 to 1), minutes and, if known,
+    settings: which ones the rung changes, in words.
     """
     changes = list(dict.fromkeys(rungs["change"]))
     kinds = list(dict.fromkeys(rungs["weights"]))
+    names = _rung_names(rungs, changes)
+    lines = np.array([max(4, name.count("\n") + 2) for name in names])  # that a rung takes
+    middles = lines.cumsum() - lines / 2
     figure, axes = plt.subplots(
         *(1, len(kinds)),
-        figsize=(5.2 + 3.4 * len(kinds), 1.3 + 0.72 * len(changes)),
+        figsize=(5.2 + 3.4 * len(kinds), 1.3 + 0.18 * lines.sum()),
         sharey=True,
         squeeze=False,
     )
     for axis, kind, colour in zip(axes.flat, kinds, (TRAINING, FROZEN, ACCENT), strict=False):
         part = rungs[rungs["weights"] == kind]
-        places = [changes.index(change) for change in part["change"]]
+        places = [middles[changes.index(change)] for change in part["change"]]
         values = 100 * part["accuracy_validation"].to_numpy()
-        axis.barh(places, values, 0.6, color=colour)
+        axis.barh(places, values, 2.4, color=colour)
         for place, value, minutes in zip(places, values, part["minutes"], strict=True):
             text = f"{value:.1f} %" + (f"\n{minutes:.0f} min" if minutes == minutes else "")
             axis.text(value + 1, place, text, va="center", fontsize=9)
-        for place in set(range(len(changes))) - set(places):
+        for place in set(middles) - set(places):
             axis.text(1, place, "not climbed", va="center", fontsize=9, color="#555555")
-        axis.set_title(f"weights: {kind.split(' (')[0]}", fontsize=12)
+        axis.set_title(f"weights: {short(kind)}", fontsize=12)
         axis.set_xlim(0, 100)
         axis.set_xlabel("validation accuracy (%)")
         axis.grid(axis="y", visible=False)
-    axes[0, 0].set_yticks(range(len(changes)), _rung_names(rungs, changes), fontsize=9)
-    axes[0, 0].set_ylim(len(changes) - 0.4, -0.6)
+    axes[0, 0].set_yticks(middles, names, fontsize=9)
+    axes[0, 0].set_ylim(lines.sum(), 0)
     figure.suptitle(title)
     return figure
 
 
 def _rung_names(rungs: pd.DataFrame, changes: Sequence[str]) -> list[str]:
     """Return what stands beside each rung: its change, and below that the settings."""
-    known = rungs.dropna(subset="settings") if "settings" in rungs else rungs[:0].assign(settings=0)
-    settings = dict(zip(known["change"], known["settings"], strict=True))
-    names = []
-    for change in changes:
-        words = textwrap.shorten(settings.get(change, ""), 125, placeholder=" …")
-        names.append("\n".join([change, *textwrap.wrap(words, 66)]))
-    return names
+    known = (
+        rungs.dropna(subset="settings") if "settings" in rungs else rungs[:0].assign(settings="")
+    )
+    pairs = known["settings"].str.replace(" ", "\xa0").str.replace(",\xa0", ", ")  # unbroken
+    settings = dict(zip(known["change"], pairs, strict=True))
+    texts = [[change, settings.get(change, "")] for change in changes]
+    return ["\n".join(line for text in each for line in textwrap.wrap(text, 66)) for each in texts]
 
 
-def against_minutes(curves: pd.DataFrame, title: str, human: float = 65.0) -> Figure:
-    """Draw validation accuracy against minutes of training, one line per run.
-
-    Parameters
-    ----------
-    curves
-        From `runs.learning_curves`.
-    title
-        Of the figure.
-    human
-        Share of the labels that people agree with, in percent.
-    """
+def against_minutes(curves: pd.DataFrame, title: str) -> Figure:
+    """Draw validation accuracy against minutes, one line per run of `runs.learning_curves`."""
     figure, axis = plt.subplots(figsize=(11, 5))
     looks = {
         recipe: {"color": f"C{number}", "marker": "osD^vP"[number % 6]}
@@ -383,11 +337,11 @@ def against_minutes(curves: pd.DataFrame, title: str, human: float = 65.0) -> Fi
     }
     runs = curves.groupby(["recipe", "weights", "random_seed"], sort=False)
     for (recipe, weights, seed), run in runs:
-        label = f"{recipe}, {weights.split(' (')[0]}, seed {seed}"
+        label = f"{recipe}, {short(weights)}, seed {seed}"
         look = looks[recipe] | {"linestyle": ":" if weights.startswith("random") else "-"}
         values = 100 * run["accuracy_validation"]
         axis.plot(run["minutes"], values, label=label, markersize=4, **look)
-    axis.axhline(human, color="#555555", linestyle="--", label=f"people: {human:.0f} %")
+    axis.axhline(PEOPLE, color="#555555", linestyle="--", label=f"people: {PEOPLE} %")
     axis.set_xlabel("minutes since the data were loaded")
     axis.set_ylabel("validation accuracy (%)")
     axis.set_title(title)
