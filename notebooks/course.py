@@ -35,28 +35,14 @@ class NotebookError(RuntimeError):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What all notebooks of one run share, decided before the first one.
+    """What all notebooks of one run share, decided before the first one."""
 
-    Attributes
-    ----------
-    settings
-        The parameters, with the folders of the data and the weights decided.
-    folder
-        Where the results of this data set go: `output/<data set>`.
-    """
-
-    settings: Settings
-    folder: Path
+    settings: Settings  # with the folders of the data and the weights decided
+    folder: Path  # of this data set's results: output/<data set>
 
 
 def prepare(settings: Settings) -> Prepared:
-    """Prepare data and weights once for all notebooks, and say what they are.
-
-    Raises
-    ------
-    InputError
-        If the data or the weights cannot be used.
-    """
+    """Prepare data and weights once for all notebooks, and say what they are."""
     # imported here because TensorFlow takes seconds, which `lab` and `--help` need not wait for
     from emotions.course import opening as course_setup
     from emotions.network import backbone
@@ -86,18 +72,8 @@ def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
 def run_notebooks(notebooks: Sequence[Path], course: Prepared) -> list[Path]:
     """Run notebooks one after the other; write their pages, durations and the report.
 
-    A second run for the same folder waits until this one has ended, so that they do not mix their
-    results.
-
-    Returns
-    -------
-    list of Path
-        What was written to `course.folder`.
-
-    Raises
-    ------
-    NotebookError
-        At the first notebook that stops with an error.
+    Return what was written to `course.folder`. A second run for the same folder waits until this
+    one has ended, so that they do not mix their results.
     """
     with alone(course.folder):
         began = time.time()
@@ -117,13 +93,7 @@ def run_notebooks(notebooks: Sequence[Path], course: Prepared) -> list[Path]:
 
 
 def execute(notebook: Path, settings: Settings) -> nbformat.NotebookNode:
-    """Run a notebook in a fresh kernel, in its own folder, and return it with its outputs.
-
-    Raises
-    ------
-    NotebookError
-        If a cell fails or the kernel dies.
-    """
+    """Run a notebook in a fresh kernel, in its own folder, and return it with its outputs."""
     with tempfile.TemporaryDirectory(prefix="course-") as temporary:
         command = [sys.executable, "-m", "jupyter", "nbconvert", "--execute", "--to", "notebook"]
         command += ["--config", str(CONFIGURATION), "--output-dir", temporary, notebook.name]
@@ -192,15 +162,7 @@ def peak_memory() -> int | None:
 
 
 def report(only: str | None, notebooks: Path = NOTEBOOKS) -> None:
-    """Run all notebooks, or only one, with the parameters of the environment.
-
-    Raises
-    ------
-    InputError
-        If there is no such notebook, or parameters, data or weights cannot be used.
-    NotebookError
-        If a notebook stops with an error.
-    """
+    """Run all notebooks, or only one, with the parameters of the environment."""
     found = course_notebooks(notebooks)
     chosen = [notebook for notebook in found if only in (None, notebook.stem)]
     if not chosen:
@@ -213,7 +175,7 @@ def report(only: str | None, notebooks: Path = NOTEBOOKS) -> None:
 
 
 def check() -> None:
-    """Print what this computer has, and what to do; run the first notebook, raising as `report`."""
+    """Print what this computer has, and what to do; run the first notebook."""
     from emotions.course import check as environment
 
     for what, line in environment.check(read_settings()).iterrows():
@@ -235,28 +197,14 @@ def lab(arguments: Sequence[str]) -> int:
 
 
 def write_editions() -> None:
-    """Write the student's and the teacher's edition, each as a folder and as a zip.
-
-    Raises
-    ------
-    DataError
-        If they cannot be written.
-    """
+    """Write the student's and the teacher's edition, each as a folder and as a zip."""
     for edition in editions.write(course_notebooks(), read_settings().output / "editions"):
         zipped = seen_from_here(editions.pack(edition))
         print(f"{edition.name.capitalize()}'s edition: {seen_from_here(edition)}, {zipped}")
 
 
 def executed_notebooks() -> tuple[Prepared, dict[Path, nbformat.NotebookNode]]:
-    """Return what all notebooks share, and each with its outputs; those that never ran run first.
-
-    Raises
-    ------
-    InputError
-        If parameters, data or weights cannot be used.
-    NotebookError
-        If a notebook that has to run stops with an error.
-    """
+    """Return what all notebooks share, and each with its outputs; what never ran, runs first."""
     course = prepare(read_settings())
     found, ran = course_notebooks(), course.folder / "notebooks"
     missing = [file for file in found if not (ran / file.name).is_file()]
@@ -266,7 +214,7 @@ def executed_notebooks() -> tuple[Prepared, dict[Path, nbformat.NotebookNode]]:
 
 
 def write_slides() -> None:
-    """Write a deck per notebook to `output/slides/<data set>`; raises as `executed_notebooks`."""
+    """Write a deck per notebook to `output/slides/<data set>`."""
     course, executed = executed_notebooks()
     decks = course.settings.output / "slides" / course.folder.name
     for file, notebook in executed.items():
@@ -275,7 +223,7 @@ def write_slides() -> None:
 
 
 def write_published() -> None:
-    """Write what may be published to `output/site/<data set>`; raises as `executed_notebooks`."""
+    """Write what may be published to `output/site/<data set>`."""
     course, executed = executed_notebooks()
     folder = course.settings.output / "site" / course.folder.name
     drawn = course.folder.name == "sample"  # faces of people are not to be published
@@ -289,13 +237,6 @@ def make_reference() -> None:
     Default parameters, whatever the environment says; what no code writes any more is removed.
     `ladder.csv` and `curves.csv` come from the kept runs (`data/runs`), with `results.json`;
     without runs these three stay as they are.
-
-    Raises
-    ------
-    InputError
-        If the data are not the genuine FER-2013.
-    NotebookError
-        If a notebook stops with an error.
     """
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
@@ -321,19 +262,10 @@ def make_reference() -> None:
 
 
 def download() -> None:
-    """Download FER-2013 into the data folder.
-
-    Raises
-    ------
-    InputError
-        If it cannot be downloaded.
-    """
+    """Download FER-2013 into the data folder."""
     from emotions.data import sources
 
-    try:
-        sources.download(read_settings().data)
-    except DataError as error:
-        raise InputError(str(error)) from None
+    sources.download(read_settings().data)
 
 
 @contextmanager

@@ -7,13 +7,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import course
 import nbformat
 import pages
 import pytest
+import run_recipes
 import train
+from emotions.course import opening
+from emotions.measuring import runs
 from emotions.settings import ROOT, read_settings
 
 PICTURE = (
@@ -249,6 +252,79 @@ def test_training_by_command_line_says_where_its_files_are(
     assert "toy_report.csv" in printed
     assert "04_training.html" in printed
     assert "noted: 04_training" in text_of(tmp_path / "out" / "toy" / "report.html")
+
+
+def test_training_by_command_line_renews_the_report():
+    assert [file.stem for file in train.TO_RUN] == ["04_training", pages.REPORT]
+    assert all(file.is_file() for file in train.TO_RUN)
+
+
+MEASURED = {
+    *("classifier.safetensors", "results.json", "ladder.csv", "curves.csv", "MODEL_CARD.md")
+}
+
+
+@pytest.fixture
+def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the reference be made in a folder of its own, by notebooks that write one file."""
+    folder = tmp_path / "output" / "fer2013"
+    (folder / "faces").mkdir(parents=True)
+    for name in (*MEASURED, "training.json", "of_an_earlier_edition.json", "faces/one.png"):
+        (folder / name).write_text("before", encoding="utf-8")
+
+    def run(notebooks: list[Path], made: course.Prepared) -> list[Path]:
+        assert notebooks == course.course_notebooks() and made.settings.epochs == 50
+        (folder / "training.json").write_text("after", encoding="utf-8")
+        return [folder / "training.json"]
+
+    found = SimpleNamespace(
+        settings=read_settings(data=tmp_path / "data"), origin="genuine FER-2013",
+        data=SimpleNamespace(name="fer2013"), folder=folder,
+    )  # fmt: skip
+    monkeypatch.setattr(course, "ROOT", tmp_path)
+    monkeypatch.setattr(course, "run_notebooks", run)
+    monkeypatch.setattr(course, "prepare", lambda settings: course.Prepared(settings, folder))
+    monkeypatch.setattr(opening, "open_course", lambda: found)
+    monkeypatch.setattr(
+        run_recipes, "write_card", lambda to: (to / "MODEL_CARD.md").write_text("after")
+    )
+    monkeypatch.setenv("EMOTIONS_EPOCHS", "3")  # of who makes it: the reference has the defaults
+    return folder
+
+
+def test_the_reference_keeps_what_runs_measured_and_drops_what_no_code_writes(
+    reference: Path, capsys: pytest.CaptureFixture
+):
+    course.make_reference()
+    assert files_below(reference) == {*MEASURED, "training.json", "faces/one.png"}
+    after = {name for name in files_below(reference) if text_of(reference / name) == "after"}
+    assert after == {"training.json", "MODEL_CARD.md"}
+    said = capsys.readouterr().out
+    assert "No code writes of_an_earlier_edition.json any more" in said
+    assert "No runs are kept here" in said
+
+
+def test_the_reference_measures_the_runs_that_are_kept(
+    reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    measured = []
+    monkeypatch.setattr(runs, "finished", lambda folder: [folder / "best-hed-1"])
+    monkeypatch.setattr(run_recipes, "evaluate", lambda: measured.append(True))
+    course.make_reference()
+    assert measured == [True]
+
+
+@pytest.mark.parametrize(
+    "different", [{"origin": "drawn faces"}, {"folder": Path("elsewhere", "fer2013")}]
+)
+def test_the_reference_is_made_of_the_genuine_data_alone(
+    reference: Path, monkeypatch: pytest.MonkeyPatch, different: dict
+):
+    other = SimpleNamespace(**vars(opening.open_course()) | different)
+    monkeypatch.setattr(opening, "open_course", lambda: other)
+    with pytest.raises(course.InputError, match="of the genuine FER-2013, but here is"):
+        course.make_reference()
+    assert {text_of(path) for path in reference.rglob("*") if path.is_file()} == {"before"}
 
 
 @pytest.mark.parametrize("place", ["root", "notebooks"])
