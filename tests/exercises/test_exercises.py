@@ -159,6 +159,16 @@ MISTAKES = [
     ("best_possible", "def best_possible(g, y):\n"
      "    s = pd.Series(y).groupby(g)\n    return s.agg(lambda x: x.value_counts().iloc[0]).sum()",
      "how many images"),
+    *((name, answer, "percentage") for name, answer in (
+        ("best_possible", "def best_possible(g, y):\n    return 80.0"),
+        ("recall_per_emotion",
+         "def recall_per_emotion(m):\n    return 100 * np.diag(m) / m.sum(axis=1)"),
+        ("half_width", "def half_width(p, n):\n    return 196 * (p * (1 - p) / n) ** 0.5"),
+        ("best_of_each", "best_each = 100 * table.groupby('optimizer')['mean'].max()"),
+        ("honest_score", "def honest_score(v, t):\n    return 100 * t[v.argmax()]"),
+        ("very_hot", "confidence = 100 / 3"),
+        ("too_sure", "gap = 100 * (after.max(1).mean() - (after.argmax(1) == labels).mean())"),
+    )),
     ("best_possible", "def best_possible(g, y):\n"
      "    return (pd.Series(y).groupby(g).transform('nunique') == 1).mean()", "as lost"),
     ("best_possible", "def best_possible(g, y):\n"

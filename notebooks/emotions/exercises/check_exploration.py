@@ -11,19 +11,10 @@ from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, j
 
 @exercise("Replace the three dots by a number from 0 to 1: your guess, before you calculate it.")
 def balanced_floor(answer: Any, counts: pd.DataFrame) -> Verdict:
-    """Check the balanced accuracy of always saying the largest class.
-
-    Parameters
-    ----------
-    answer
-        A share from 0 to 1.
-    counts
-        Images per emotion in the columns `train` and `test`.
-    """
+    """Check the balanced accuracy of always saying the largest class of `train` and `test`."""
     asked = counts.loc[counts["test"] > 0, "test"]
     accuracy = asked.get(counts["train"].idxmax(), 0) / asked.sum()
     balanced = 1 / len(asked)
-    per_cent = "This is a percentage; give a share from 0 to 1."
     return judge(
         number(answer),
         balanced,
@@ -31,8 +22,7 @@ def balanced_floor(answer: Any, counts: pd.DataFrame) -> Verdict:
         f"Accuracy would say {accuracy:.1%}, because it counts images, not emotions.",
         (accuracy, "This is the accuracy: it counts images. Take the recall of each emotion first, "
          "then the mean of these."),
-        (100 * balanced, per_cent),
-        (100 * accuracy, per_cent),
+        (100 * accuracy, "This is the accuracy, as a percentage. Give a share from 0 to 1."),
         (0.0, "One emotion is found every time: the one that you always say. Its recall is 1."),
         (1.0, "This is the recall of the largest class alone. What is the recall of the others?"),
         otherwise="Write down the recall of each emotion: of its images, how many are found? "
@@ -43,17 +33,7 @@ def balanced_floor(answer: Any, counts: pd.DataFrame) -> Verdict:
 
 @exercise("Replace the three dots by the names of two emotions, as ('sad', 'neutral').")
 def most_alike(answer: Any, means: list[np.ndarray], classes: list[str]) -> Verdict:
-    """Check which two emotions have the mean faces that differ least.
-
-    Parameters
-    ----------
-    answer
-        Two names.
-    means
-        One mean image for each class.
-    classes
-        Names, in the order of `means`.
-    """
+    """Check which two emotions have the mean faces that differ least, `means` by class."""
     names = list(answer) if isinstance(answer, (tuple, list, set, frozenset)) else [answer]
     unknown = [name for name in names if not (isinstance(name, str) and name in classes)]
     if unknown or len(names) != 2:
@@ -92,7 +72,6 @@ def best_possible(answer: Callable[[np.ndarray, np.ndarray], float]) -> Verdict:
         (0.5, "You count every image of a group with two labels as lost. A classifier can still "
          "say the most frequent one of them, and be right about these."),
         (8.0, "You return how many images; a share from 0 to 1 is asked for."),
-        (80.0, "You return a percentage; a share from 0 to 1 is asked for."),
         (0.2, "This is the share that is lost. Subtract it from 1."),
         ((2 / 3 + 1 / 2 + 4) / 6, "You take the mean over the groups. A group of three images "
          "counts three times: sum over images first, divide by all images last."),

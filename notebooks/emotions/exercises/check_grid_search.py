@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, judge, number, same
+from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, judge, number
 
 
 @exercise("Replace the three dots by a number: combinations, folds, and then?")
@@ -31,16 +31,9 @@ def count_all_fits(answer: Any) -> Verdict:
 
 @exercise("Replace the three dots: `table.groupby(name)['mean']` has what you need.")
 def best_of_each(answer: Any, table: pd.DataFrame, name: str) -> Verdict:
-    """Check the best accuracy for each value of one parameter.
+    """Check a Series or dictionary from each value of one parameter to its best accuracy.
 
-    Parameters
-    ----------
-    answer
-        A Series or dictionary from value to accuracy.
-    table
-        One row per combination, with its parameters and `mean`.
-    name
-        The parameter.
+    The table has a row per combination, with its parameters and `mean`.
     """
     try:
         found = pd.Series(answer, dtype=float).sort_index()
@@ -63,7 +56,6 @@ def best_of_each(answer: Any, table: pd.DataFrame, name: str) -> Verdict:
         (means.min(), "This is the worst combination of each value."),
         (means.median(), "This is the median over all partners; take the largest."),
         (table.groupby(name)["spread"].max(), "This is the spread; take the column `mean`."),
-        (100 * wanted, "These are percentages; leave them as shares."),
         (means.size(), "This is how many combinations there are; take their largest mean."),
         otherwise="For each value take the largest number in the column `mean`.",
     )  # fmt: skip
@@ -101,7 +93,7 @@ def honest_score(answer: Callable[[np.ndarray, np.ndarray], float]) -> Verdict:
     validation, test = random.binomial(200, 0.4, (2, 40)) / 200  # forty equally good models
     found = call(answer, validation.copy(), test.copy())
     gain = test.max() - 0.4
-    verdict = judge(
+    return judge(
         number(found),
         test[validation.argmax()],
         f"All 40 models of the check are right in 40 % of the cases. Choosing on the test images "
@@ -120,5 +112,3 @@ def honest_score(answer: Callable[[np.ndarray, np.ndarray], float]) -> Verdict:
          "images. Only the validation split may choose."),
         otherwise="Which model has the highest validation accuracy? Report `test` of that one.",
     )  # fmt: skip
-    in_percent = same(found, 100 * test[validation.argmax()])
-    return Verdict(False, "Leave it a share from 0 to 1.") if in_percent else verdict

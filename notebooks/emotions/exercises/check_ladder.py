@@ -30,15 +30,7 @@ def cost_of_views(answer: Any) -> Verdict:
 
 @exercise("Replace the three dots by the name of a rung, as it stands in the column `rung`.")
 def largest_step(answer: Any, rungs: pd.DataFrame) -> Verdict:
-    """Check which rung gained most against the one before it, for the first weights.
-
-    Parameters
-    ----------
-    answer
-        A name in the column `rung`.
-    rungs
-        One row per rung and weights: rung, weights, accuracy_validation.
-    """
+    """Check which rung, a row per weights, gained most against the one before, for the first."""
     own = rungs[rungs["weights"] == rungs["weights"].iloc[0]]
     accuracy = own.set_index("rung")["accuracy_validation"]
     steps = accuracy.diff()

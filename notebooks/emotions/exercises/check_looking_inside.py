@@ -19,7 +19,6 @@ def very_hot(answer: Any, classes: int) -> Verdict:
         (0.0, "The probabilities still sum to 1, so the largest cannot be 0."),
         (1.0, "That is the other end: a temperature near 0 makes every answer certain."),
         (0.5, "That would be right for two emotions."),
-        (100 / classes, "This is a percentage; give a share from 0 to 1."),
         (classes, "Turn it round: one divided by how many?"),
         otherwise=f"A high temperature makes {classes} probabilities alike. They sum to 1.",
         tolerance=0.005,
@@ -28,17 +27,7 @@ def very_hot(answer: Any, classes: int) -> Verdict:
 
 @exercise("Replace the three dots by a number: how sure on average, minus how often right.")
 def too_sure(answer: Any, labels: np.ndarray, probabilities: np.ndarray) -> Verdict:
-    """Check the mean confidence minus the accuracy.
-
-    Parameters
-    ----------
-    answer
-        A difference of shares, -1 to 1.
-    labels
-        int (n,): true classes.
-    probabilities
-        (n, classes): what the classifier says.
-    """
+    """Check the mean confidence minus the accuracy, a difference of shares."""
     confidence, accuracy = probabilities.max(1).mean(), (probabilities.argmax(1) == labels).mean()
     gap = float(confidence - accuracy)
     kind = "surer than it is right" if gap > 0 else "less sure than it could be"
@@ -49,7 +38,6 @@ def too_sure(answer: Any, labels: np.ndarray, probabilities: np.ndarray) -> Verd
         (-gap, "The sign is turned: too sure should be positive."),
         (confidence, "This is the confidence. Take the accuracy away."),
         (accuracy, "This is the accuracy. Take it away from the mean confidence."),
-        (100 * gap, "These are percentage points; leave it a difference of shares."),
         (probabilities.mean() - accuracy, "`mean()` over all probabilities is one divided by the "
          "number of emotions. The confidence is the *largest* of each row: `max(axis=1)` first."),
         otherwise="The mean of the largest probability of each row of `after`, minus the share of "

@@ -11,17 +11,7 @@ from emotions.network.quiet_keras import keras
 
 @exercise("Replace the three dots by a number: count the weights of both new layers.")
 def head_parameters(answer: Any, inputs: int, classes: int) -> Verdict:
-    """Check how many parameters a head with 64 hidden units has.
-
-    Parameters
-    ----------
-    answer
-        A number.
-    inputs
-        How many numbers per face reach the head.
-    classes
-        How many emotions there are.
-    """
+    """Check how many parameters a head has that makes `classes` of `inputs`, with 64 units."""
     hidden, last = inputs * 64, 64 * classes
     return judge(
         number(answer),

@@ -36,15 +36,7 @@ def first_loss(answer: Any, classes: int) -> Verdict:
 
 @exercise("Replace the three dots by two epochs, counted from 1: (by accuracy, by loss).")
 def best_epochs(answer: Any, history: pd.DataFrame) -> Verdict:
-    """Check which epochs are best by validation accuracy and by validation loss.
-
-    Parameters
-    ----------
-    answer
-        Two epochs, counted from 1.
-    history
-        One row per epoch: loss, accuracy, val_loss, val_accuracy.
-    """
+    """Check which epochs, counted from 1, are best by validation accuracy and validation loss."""
     if not len(history):
         raise UnusableError("No epoch has run yet: train first.")
     if not isinstance(answer, (tuple, list, np.ndarray)) or len(answer) != 2:
@@ -87,7 +79,6 @@ def recall_per_emotion(answer: Callable[[np.ndarray], np.ndarray]) -> Verdict:
          "emotion was *called*. Divide by the rows, by how often it was *there*."),
         (right / matrix.sum(), "You divide by all images. Each emotion is to be divided by its "
          "own."),
-        (100 * right / rows, "These are percentages; shares from 0 to 1 are asked for."),
         (right, "This is how many were found. Divide by how many there are in each row."),
         (right.sum() / matrix.sum(), "This is the accuracy, one number for all. One number for "
          "each emotion is asked for."),
@@ -119,7 +110,6 @@ def half_width(answer: Callable[[float, int], float]) -> Verdict:
          "square root too."),
         (1.96 * np.sqrt(share / images), "Below the root stands share x (1 - share): an accuracy "
          "of 100 % leaves no doubt about its images."),
-        (196 * error, "These are percentage points; a share from 0 to 1 is asked for."),
         otherwise="The standard error is the square root of share x (1 - share) / images; take "
         "1.96 of it.",
         tolerance=1e-5,

@@ -10,18 +10,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check says about an answer.
-
-    Attributes
-    ----------
-    right
-        Whether the answer is right.
-    remark
-        What the right answer means, or what is wrong with this one.
-    """
+    """What a check says about an answer."""
 
     right: bool
-    remark: str
+    remark: str  # what the right answer means, or what is wrong with this one
 
     def __repr__(self) -> str:
         return f"{'Right.' if self.right else 'Not yet.'} {self.remark}"
@@ -39,13 +31,7 @@ class OpenError(Exception):
 
 
 def exercise(unsolved: str) -> Callable[[Callable[..., Verdict]], Callable[..., Verdict]]:
-    """Make a check that never raises because of an answer.
-
-    Parameters
-    ----------
-    unsolved
-        The remark while the three dots are still there.
-    """
+    """Make a check that never raises because of an answer; `unsolved` is said of three dots."""
 
     def decorate(look: Callable[..., Verdict]) -> Callable[..., Verdict]:
         @wraps(look)
@@ -65,13 +51,7 @@ def exercise(unsolved: str) -> Callable[[Callable[..., Verdict]], Callable[..., 
 
 
 def number(answer: Any) -> float:
-    """Return an answer as a number.
-
-    Raises
-    ------
-    UnusableError
-        If it is none.
-    """
+    """Return an answer as a number, or raise an `UnusableError`."""
     try:
         return float(answer)
     except (TypeError, ValueError):
@@ -82,12 +62,8 @@ def number(answer: Any) -> float:
 def call(function: Any, *inputs: Any) -> Any:
     """Return what a function of the learner's gives.
 
-    Raises
-    ------
-    OpenError
-        If it gives nothing: its three dots are still there, or the `return` is missing.
-    UnusableError
-        If it is no function, or stops.
+    It is open if it gives nothing (its three dots are still there, or the `return` is missing),
+    and unusable if it is no function, or stops.
     """
     if not callable(function):
         raise UnusableError("A function belongs here: leave its line with `def` as it was.")
@@ -132,7 +108,8 @@ def judge(
     meaning
         The remark to the right answer: what it means.
     mistakes
-        What a typical mistake gives, and the remark to it; the first one that fits is said.
+        What a typical mistake gives, and the remark to it; the first one that fits is said. That
+        shares are given as percentages, every check says.
     otherwise
         The remark to any other answer.
     tolerance
@@ -140,5 +117,12 @@ def judge(
     """
     if same(found, wanted, tolerance):
         return Verdict(True, meaning)
-    remarks = (remark for value, remark in mistakes if same(found, value, tolerance))
-    return Verdict(False, next(remarks, otherwise))
+    remarks = [remark for value, remark in mistakes if same(found, value, tolerance)]
+    if not remarks and _is_share(wanted) and same(found, 100 * np.asarray(wanted), 100 * tolerance):
+        remarks = ["This is a percentage; give a share from 0 to 1."]
+    return Verdict(False, next(iter(remarks), otherwise))
+
+
+def _is_share(wanted: Any) -> bool:
+    values = np.asarray(wanted)
+    return values.dtype.kind == "f" and np.abs(values).max(initial=0) <= 1
