@@ -11,7 +11,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "notebooks"))
 
 from emotions.files import read_json, replacing
-from emotions.measuring import ladder
+from emotions.measuring import ladder, runs
 from emotions.settings import ROOT
 from emotions.showing import standing
 
@@ -45,7 +45,7 @@ def sources(folder: Path) -> str:
 def seed(folder: Path) -> str:
     """Return what notebooks 4 and 5 found, beside baselines and the seed's own report."""
     training, grid = (read_json(folder / f"{name}.json") for name in ("training", "grid_search"))
-    weights, baselines = training["weights"].split(" (")[0], training["baselines"]
+    weights, baselines = runs.short(training["weights"]), training["baselines"]
     best = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in grid["best_parameters"].items())
     rows = [
         ("always the largest class", "none", baselines["always the largest class"]),
@@ -86,7 +86,7 @@ def recipes(folder: Path) -> str:
         low, high = row["interval_95"]
         several = f"ensemble of {row['ensemble']}"
         cells = [row["recipe"] if row["ensemble"] == 1 else several]
-        cells += [row["weights"].split(" (")[0], row["random_seed"], row["views"]]
+        cells += [runs.short(row["weights"]), row["random_seed"], row["views"]]
         cells += [f"{row[name]:.1%}" for name in ("accuracy_validation", "accuracy_private")]
         cells += [f"{row['accuracy_test']:.1%} ({low:.1%} to {high:.1%})"]
         cells += [f"{row['accuracy_test_without_copies']:.1%}", f"{row['minutes']:.0f}"]
@@ -101,7 +101,7 @@ def reached(folder: Path) -> str:
     said = (
         "The goal was 70 %, then 73.28 %, on PrivateTest with VGG-Face's weights at hand, and "
         "within ten minutes the 65 % that people reach. Measured from the stand-in "
-        f"{top['weights'].split(' (')[0]}: at most {top['accuracy_private']:.1%} on PrivateTest "
+        f"{runs.short(top['weights'])}: at most {top['accuracy_private']:.1%} on PrivateTest "
         f"(`{top['recipe']}`, {top['views']} views, {top['minutes']:.0f} minutes)."
     )
     ten = [row for row in rows if row["recipe"] == "ten_minutes" and row["ensemble"] == 1]
@@ -119,10 +119,7 @@ BLOCKS = {each.__name__: each for each in (best, sources, seed, known, recipes, 
 def quoted(text: str, folder: Path = FOLDER) -> str:
     """Return a text with what stands between `<!-- begin name -->` and its end made anew.
 
-    Raises
-    ------
-    ValueError
-        If the text has not each mark once.
+    A `ValueError` if it has not each mark once.
     """
     for name, make in BLOCKS.items():
         pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"

@@ -175,9 +175,10 @@ def test_each_explorer_says_something_before_there_is_anything_to_show(faces):
         assert shown(widget)
 
 
-def test_the_confusion_explorer_turns_pages(faces):
+def test_the_confusion_explorer_turns_pages(faces, monkeypatch):
+    monkeypatch.setattr(browsers, "MISTAKES_PER_PAGE", 1)
     chances = np.random.default_rng(0).dirichlet(np.ones(7), len(faces))
-    explorer = widgets.confusion_explorer(faces, chances, "", per_page=1)
+    explorer = widgets.confusion_explorer(faces, chances, "")
     guess = chances.argmax(axis=1)
     true = faces.labels[0]
     explorer.controls["true"].value = CLASSES[true]
@@ -226,6 +227,7 @@ def inside(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
 def every_explorer(images: ImageSet, network, monkeypatch) -> dict:
     """Return for each explorer how it is made, and moves of which each changes its picture."""
     monkeypatch.setattr(browsers, "PER_PAGE", 4)
+    monkeypatch.setattr(browsers, "MISTAKES_PER_PAGE", 4)
     means = {"vggface": preprocessing.VGGFACE_MEAN, "zero_one": None}
     return {
         "browser": (
@@ -233,7 +235,7 @@ def every_explorer(images: ImageSet, network, monkeypatch) -> dict:
             [("emotion", CLASSES[3]), ("page", 2)],
         ),
         "confusion": (
-            lambda: widgets.confusion_explorer(images, np.eye(7)[images.labels], "", per_page=4),
+            lambda: widgets.confusion_explorer(images, np.eye(7)[images.labels], ""),
             [("predicted", CLASSES[0]), ("page", 2)],
         ),
         "units": (widgets.ActionUnitSliders, [("unit_4", 0.5), ("expression", "surprise")]),

@@ -23,16 +23,8 @@ def architecture(backbone: keras.Model, head: keras.Model, layer: str, title: st
     """Draw the network as a person reads it: blocks of the backbone, then the new head.
 
     Heights follow the side of the feature maps, widths the number of channels; grey-blue layers
-    are frozen, orange ones learn.
-
-    Parameters
-    ----------
-    backbone, head
-        Of the classifier.
-    layer
-        The deepest one that the head reads, such as pool3 or conv5_3; nothing behind it is drawn.
-    title
-        Above all.
+    are frozen, orange ones learn. Nothing is drawn behind the deepest layer that the head reads,
+    such as pool3 or conv5_3.
     """
     boxes = _boxes(backbone, head, layer)
     figure, axis = plt.subplots(figsize=(11, 4.6))
@@ -89,20 +81,15 @@ def keras_plot(model: keras.Model, file: Path) -> Path:
     graph = keras.utils.model_to_dot(
         model, show_shapes=True, show_dtype=True, show_layer_names=True, show_trainable=True, dpi=96
     )
-    with replacing(file) as temporary:
-        temporary.write_bytes(graph.create(prog=_graphviz(), format="png"))
-    return file
-
-
-def _graphviz() -> str:
-    name = "graphviz-pure.exe" if os.name == "nt" else "graphviz-pure"
-    beside = Path(sys.executable).parent / name
-    program = str(beside) if beside.is_file() else shutil.which("graphviz-pure")
+    beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    program = shutil.which("graphviz-pure", path=beside)
     if program is None:
         raise FileNotFoundError(
             "The architecture picture needs graphviz-pure: install the course's environment again."
         )
-    return program
+    with replacing(file) as temporary:
+        temporary.write_bytes(graph.create(prog=program, format="png"))
+    return file
 
 
 def heat_on_faces(
@@ -110,14 +97,7 @@ def heat_on_faces(
 ) -> Figure:
     """Show faces with the places that speak for the predicted class laid over them in colour.
 
-    Parameters
-    ----------
-    images
-        As in `plots.pictures`.
-    heats
-        One per image, (rows, columns), 0 to 1, in any size.
-    captions, title
-        As in `plots.pictures`.
+    Images and captions as in `plots.pictures`; heats of any size, (rows, columns), 0 to 1.
     """
     figure = pictures(images, captions, title, columns=6)
     axis = figure.axes[0]
@@ -137,14 +117,7 @@ def heat_on_faces(
 def photo(pixels: np.ndarray, boxes: np.ndarray, table: pd.DataFrame, title: str) -> Figure:
     """Show a photo with a numbered frame around each face, and bars of its probabilities.
 
-    Parameters
-    ----------
-    pixels, boxes
-        As in `photos.Photo`.
-    table
-        A row per face, a column per emotion, probabilities.
-    title
-        Of the figure.
+    Pixels and boxes as in `photos.Photo`; the table has a row per face, a column per emotion.
     """
     shown = table.head(3)
     width = [1.6] + [1] * max(1, len(shown))
@@ -173,14 +146,8 @@ def photo(pixels: np.ndarray, boxes: np.ndarray, table: pd.DataFrame, title: str
 def reliability(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
     """Draw accuracy against confidence, and below it how many images each point stands for.
 
-    On the diagonal a classifier is as sure as it is right.
-
-    Parameters
-    ----------
-    curves
-        Name -> table of `scores.reliability`; one or two.
-    title
-        Of the figure.
+    One or two tables of `scores.reliability` by name. On the diagonal a classifier is as sure as
+    it is right.
     """
     figure, (axis, below) = plt.subplots(
         2, 1, figsize=(7.5, 8), sharex=True, height_ratios=(3, 1.4)

@@ -9,11 +9,6 @@ from IPython.display import HTML, display
 from tqdm.std import tqdm
 
 
-def in_notebook() -> bool:
-    """Tell whether this runs in a Jupyter kernel."""
-    return getattr(get_ipython(), "kernel", None) is not None
-
-
 class Progress(tqdm):
     """tqdm that repaints one line of text in a notebook, and is plain tqdm elsewhere.
 
@@ -22,7 +17,7 @@ class Progress(tqdm):
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         self._line = None
-        notebook = in_notebook()
+        notebook = getattr(get_ipython(), "kernel", None) is not None
         if notebook:
             self._line = display(HTML(""), display_id=True)
         keywords.setdefault("file", io.StringIO() if notebook else sys.stderr)

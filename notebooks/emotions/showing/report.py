@@ -1,7 +1,9 @@
 """Gathers what the other notebooks left in `output/<data set>/` for the report; trains nothing."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -41,38 +43,46 @@ DESCRIPTIONS = {
 }
 
 
+def needs(*names: str) -> Callable[[Callable], Callable]:
+    """Let a method of `Results` say which of these notebooks' results is missing, if one is."""
+
+    def decorate(show: Callable) -> Callable:
+        @wraps(show)
+        def shown(results: "Results") -> HTML | Markdown:
+            there = all(results.content[name] for name in names)
+            return show(results) if there else results._missing(*names)
+
+        return shown
+
+    return decorate
+
+
 @dataclass(frozen=True)
 class Results:
-    """The results of one data set.
+    """The results of one data set."""
 
-    Attributes
-    ----------
-    folder
-        `output/<data set>`.
-    content
-        Name of a notebook's JSON file -> what it says; empty if the notebook has not run.
-    """
-
-    folder: Path
-    content: dict[str, dict[str, Any]]
+    folder: Path  # output/<data set>
+    content: dict[str, dict[str, Any]]  # a notebook's JSON file; empty if it has not run
 
     def heading(self) -> Markdown:
         """Return which data and which weights this report is about."""
         facts = self._facts()
         warnings = "".join(f"\n\n**{text}**" for text in facts.get("data_warnings", ()))
+        known = facts.get("data_origin", facts["data"])  # whether the pixels are the genuine ones
+        origin = "" if known == facts["data"] else f" ({known})"
         return Markdown(
-            f"**Data: {facts['data']}**{self._origin()}, {facts['training_images']:,} training and "
+            f"**Data: {facts['data']}**{origin}, {facts['training_images']:,} training and "
             f"{facts['test_images']:,} test images. **Weights of the backbone: "
             f"{facts.get('weights', 'none')}.**{warnings}"
         )
 
-    def best(self) -> Markdown:
+    def best(self) -> HTML | Markdown:
         """Return how good the best classifier of these data is, in a few sentences."""
         facts = self._facts()
         if self._recipes.is_file():
             return Markdown(standing.recipe_in_words(self._recipes, facts["test_images"]))
         if (table := self._standing()) is None:
-            return self._missing("training" if not self.content["training"] else "grid_search")
+            return self._missing("training", "grid_search")
         return Markdown(standing.trained_in_words(table, facts["test_images"], facts["data"]))
 
     def best_picture(self) -> Image | Markdown:
@@ -89,15 +99,15 @@ class Results:
     def sources_table(self) -> HTML | Markdown:
         """Return where each bar of the first figure comes from."""
         if (table := self._standing()) is None:
-            return self._missing("training" if not self.content["training"] else "grid_search")
+            return self._missing("training", "grid_search")
         shown = table.set_index("classifier")[["weights", "accuracy", "source"]].fillna("")
         return _table(shown, {"accuracy": "{:.1%}"})
 
-    def summary(self) -> Markdown:
+    @needs("training", "grid_search")
+    def summary(self) -> HTML | Markdown:
         """Return what the parameters of notebook 4 are worth, made from the numbers."""
         training, grid = self.content["training"], self.content["grid_search"]
-        if not training or not grid:
-            return self._missing("training" if not training else "grid_search")
+        combinations = math.prod(map(len, grid["grid"].values()))  # by halving, more than fits
         linear = training["baselines"]["logistic regression on pixels"]
         layer = f"{training['layer']} {training['pooling']}"
         ahead = training["accuracy_test"] - linear
@@ -106,17 +116,16 @@ class Results:
             f"The network with the parameters of notebook 4 ({layer}, {training['optimizer']}, "
             f"learning rate {training['learning_rate']:g}, {training['epochs_run']} epochs) gets "
             f"**{training['accuracy_test']:.1%}** of the test images right. It {verdict} logistic "
-            f"regression on pixels, which gets {linear:.1%}. The best of {_combinations(grid)} "
+            f"regression on pixels, which gets {linear:.1%}. The best of {combinations} "
             f"combinations of the grid search gets {grid['accuracy_test']:.1%}. A head on "
             f"{grid['best_layer']}, flattened, gets **{grid['best_layer_test']:.1%}**: the layer "
             "that feeds the head is a choice like any other, and here is what it is worth."
         )
 
+    @needs("training", "grid_search")
     def accuracy_table(self) -> HTML:
         """Return the test accuracy of every classifier, with the weights it stands on."""
         training, grid = self.content["training"], self.content["grid_search"]
-        if not training or not grid:
-            return self._missing("training" if not training else "grid_search")
         rows = standing.of_notebooks(training, grid)[["classifier", "weights", "accuracy"]]
         if self._facts()["data"] == "FER-2013":
             accuracy = standing.published_by_the_seed()
@@ -124,28 +133,24 @@ class Results:
         table = rows.set_index("classifier").rename(columns={"accuracy": "test accuracy"})
         return _table(table, {"test accuracy": "{:.1%}"})
 
+    @needs("exploration")
     def data_table(self) -> HTML:
         """Return the number of images of each emotion."""
-        exploration = self.content["exploration"]
-        if not exploration:
-            return self._missing("exploration")
-        counts = pd.DataFrame(exploration["counts"]).rename_axis("emotion")
+        counts = pd.DataFrame(self.content["exploration"]["counts"]).rename_axis("emotion")
         return _table(counts, dict.fromkeys(counts, "{:,}"))
 
+    @needs("exploration")
     def problems_table(self) -> HTML:
         """Return what notebook 1 found wrong with the images."""
-        exploration = self.content["exploration"]
-        if not exploration:
-            return self._missing("exploration")
-        findings = {name.replace("_", " "): n for name, n in exploration["findings"].items()}
+        found = self.content["exploration"]["findings"]
+        findings = {name.replace("_", " "): n for name, n in found.items()}
         table = pd.Series(findings, name="images or groups").rename_axis("found").to_frame()
         return _table(table, {"images or groups": "{:,}"})
 
+    @needs("training")
     def training_table(self) -> HTML:
         """Return the parameters of the training and what came out."""
         training = self.content["training"]
-        if not training:
-            return self._missing("training")
         came_out = ["epochs_run", "best_epoch", "accuracy_validation", "accuracy_test"]
         rows = [*names("training"), "weights", "precision", *came_out]
         values = {name.replace("_", " "): training[name] for name in rows if name in training}
@@ -154,15 +159,15 @@ class Results:
         shown = {k: f"{v:.1%}" if k.startswith("accuracy") else str(v) for k, v in values.items()}
         return _table(pd.Series(shown, name="value").rename_axis("parameter").to_frame())
 
+    @needs("grid_search")
     def grid_table(self) -> HTML:
         """Return the best parameters and the best ten combinations."""
         grid = self.content["grid_search"]
-        if not grid:
-            return self._missing("grid_search")
+        how = " by halving" if grid.get("search") == "halving" else ""
         best = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in grid["best_parameters"].items())
         display(
             Markdown(
-                f"{grid['fits']} fits{_how(grid)} of {grid['grid_epochs']} epochs on "
+                f"{grid['fits']} fits{how} of {grid['grid_epochs']} epochs on "
                 f"{grid['features']}, "
                 f"{grid['folds']} folds of the training images. **Best parameters: {best}**, "
                 f"cross-validated {grid['accuracy_cross_validated']:.1%} ± {grid['spread']:.1%}; "
@@ -255,17 +260,13 @@ class Results:
         training, grid = self.content["training"], self.content["grid_search"]
         return standing.of_notebooks(training, grid) if training and grid else None
 
-    def _origin(self) -> str:
-        """Return in brackets whether the pixels are the genuine ones, if that is not plain."""
-        origin = self._facts().get("data_origin", self._facts()["data"])
-        return "" if origin == self._facts()["data"] else f" ({origin})"
-
     def _facts(self) -> dict[str, Any]:
         """Return the provenance of the latest notebook that ran."""
         ran = [c for name in ("training", "exploration", "surgery") if (c := self.content[name])]
         return ran[0]
 
-    def _missing(self, name: str) -> HTML:
+    def _missing(self, *names: str) -> HTML:
+        name = next((name for name in names if not self.content.get(name)), names[0])
         return HTML(f"<p><em>{name}.json is not there: run its notebook first.</em></p>")
 
 
@@ -280,15 +281,6 @@ def recipes_table(measured: pd.DataFrame) -> HTML:
     return _table(shown.set_index("recipe"), formats)
 
 
-def _combinations(grid: dict[str, Any]) -> int:
-    """Return how many combinations were compared; by halving, most of them in fewer fits."""
-    return math.prod(len(values) for values in grid["grid"].values())
-
-
-def _how(grid: dict[str, Any]) -> str:
-    return " by halving" if grid.get("search") == "halving" else ""
-
-
 def _table(table: pd.DataFrame, formats: dict[str, str] | None = None) -> HTML:
     """Return a table as plain HTML, without the random ids of pandas' styler."""
     formatters = {name: text.format for name, text in (formats or {}).items()}
@@ -296,18 +288,7 @@ def _table(table: pd.DataFrame, formats: dict[str, str] | None = None) -> HTML:
 
 
 def collect(folder: Path) -> Results:
-    """Read the results of a data set.
-
-    Parameters
-    ----------
-    folder
-        `output/<data set>`.
-
-    Raises
-    ------
-    FileNotFoundError
-        With one sentence, if no notebook has left any.
-    """
+    """Read the results in `output/<data set>`, or raise a `FileNotFoundError`."""
     names = ("exploration", "preprocessing", "surgery", "training", "grid_search")
     files = {name: folder / f"{name}.json" for name in names}
     content = {name: read_json(f) if f.is_file() else {} for name, f in files.items()}

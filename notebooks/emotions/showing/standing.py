@@ -1,5 +1,6 @@
 """Where the best classifier stands: beside others, people, and the project that came before."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,7 @@ def published_by_the_seed() -> float:
 
 
 def of_recipes(results: Path) -> pd.DataFrame:
-    """Return the best recipe on FER-2013 and what it is held against, the best first.
-
-    Parameters
-    ----------
-    results
-        `results.json`. Of its single classifiers the one with the best validation accuracy.
+    """Return the best single classifier of `results.json` and what it is held against, best first.
 
     Returns
     -------
@@ -40,44 +36,34 @@ def of_recipes(results: Path) -> pd.DataFrame:
         if not known), weights, ours (bool), source.
     """
     best = runs.best_single(runs.read(results))
-    low, high = best["interval_95"]
-    rows = [
-        {
-            "classifier": f"this course: {best['recipe']}, {_views(best['views'])}",
-            **{"accuracy": best["accuracy_test"], "low": low, "high": high},
-            **{"weights": _short(best["weights"]), "ours": True},
-            "source": "results.json, measured here",
-        }
-    ]
+    name = f"this course: {best['recipe']}, {_views(best['views'])}"
+    here = _row(name, runs.short(best["weights"]), "results.json, measured here", best)
+    rows = [here | {"ours": True}]
     measured = read_json(PEERS)["results"] if PEERS.is_file() else {}
-    for name, found in measured.items():
-        if name.startswith("fer "):
-            low, high = found["interval_95"]
-            rows.append(
-                {
-                    "classifier": f"package {name}, one view",
-                    **{"accuracy": found["accuracy_test"], "low": low, "high": high},
-                    **{"weights": "its own", "source": "benchmarks/peers.json, measured here"},
-                }
-            )
+    rows += [
+        _row(f"package {name}, one view", "its own", "benchmarks/peers.json, measured here", found)
+        for name, found in measured.items()
+        if name.startswith("fer ")
+    ]
     rows += pd.read_csv(PUBLISHED).to_dict("records")
-    seed = published_by_the_seed()
+    seed = {"accuracy_test": published_by_the_seed(), "interval_95": (np.nan, np.nan)}
     where = "github.com/Rutatu/cds-visual_Self_assigned_project, 2021"
-    rows.append({"classifier": "seed project, as published", "accuracy": seed,
-                 "weights": "VGG-Face", "source": where})  # fmt: skip
-    return _sorted(rows)
+    return _sorted([*rows, _row("seed project, as published", "VGG-Face", where, seed)])
+
+
+def _row(name: str, weights: str, source: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = found["interval_95"]
+    interval = {"accuracy": found["accuracy_test"], "low": low, "high": high}
+    return {"classifier": name, **interval, "weights": weights, "source": source}
 
 
 def of_notebooks(training: dict[str, Any], grid: dict[str, Any]) -> pd.DataFrame:
     """Return the classifiers of notebooks 4 and 5 and the baselines, with columns as above.
 
-    Parameters
-    ----------
-    training, grid
-        `training.json` and `grid_search.json`. The intervals are those of a share of so many
-        images. A further column, validation, has what each was chosen by, 0 to 1.
+    The intervals are those of a share of so many images. A further column, validation, has what
+    each was chosen by, 0 to 1.
     """
-    weights = _short(training["weights"])
+    weights = runs.short(training["weights"])
     baselines = training["baselines"]
     rows = [
         ("always the largest class", "none", baselines["always the largest class"], np.nan),
@@ -107,7 +93,7 @@ def recipe_in_words(results: Path, images: int) -> str:
     best = runs.best_single(measured)
     low, high = best["interval_95"]
     once = measured.query("ensemble == 1 and views == 1")
-    for name in ("recipe", "weights", "random_seed"):
+    for name in runs.RUN:
         once = once[once[name] == best[name]]
     people = table[table.index.str.startswith("people")].iloc[0]
     place = "below" if low < people["low"] else "above" if high > people["high"] else "within"
@@ -160,10 +146,6 @@ def _sorted(rows: list[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     table["ours"] = table["ours"].eq(True)  # noqa: FBT003
     return table.sort_values("accuracy", ascending=False, kind="stable", ignore_index=True)
-
-
-def _short(weights: str) -> str:
-    return weights.split(" (")[0]
 
 
 def _views(views: int) -> str:

@@ -69,20 +69,16 @@ def placed_by_hand(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, file: Path, footer: str) -> Figure:
-    """Write a figure as PNG, with a footer that says what it was made from, and return it.
-
-    Parameters
-    ----------
-    figure
-        Any figure of this module.
-    file
-        Written whole or not at all; the same figure gives the same bytes.
-    footer
-        For instance `data: FER-2013 · weights: hed`.
-    """
-    figure.text(0.995, -0.01, footer, ha="right", va="top", fontsize=9, color="#555555")
+    """Write a figure as PNG, with a footer; the same figure gives the same bytes. Return it."""
+    with_footer(figure, footer)
     with replacing(file) as temporary:
         figure.savefig(temporary, bbox_inches="tight", metadata={"Software": None})
+    return figure
+
+
+def with_footer(figure: Figure, footer: str) -> Figure:
+    """Write below a figure what it was made from, as `data: FER-2013 · weights: hed`."""
+    figure.text(0.995, -0.01, footer, ha="right", va="top", fontsize=9, color="#555555")
     return figure
 
 

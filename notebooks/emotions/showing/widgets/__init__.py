@@ -11,21 +11,3 @@ from emotions.showing.widgets.live import LiveTraining, compare_runs
 from emotions.showing.widgets.network import feature_map_explorer, input_explorer
 from emotions.showing.widgets.photo import PhotoTaker, Webcam
 from emotions.showing.widgets.pickers import HyperparameterPicker, SearchPicker, describe
-
-__all__ = [
-    "ActionUnitSliders",
-    "Explorer",
-    "HyperparameterPicker",
-    "LiveTraining",
-    "PhotoTaker",
-    "SearchPicker",
-    "Webcam",
-    "as_png",
-    "compare_runs",
-    "confusion_explorer",
-    "describe",
-    "feature_map_explorer",
-    "grid_explorer",
-    "image_browser",
-    "input_explorer",
-]

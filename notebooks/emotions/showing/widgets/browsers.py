@@ -8,24 +8,18 @@ from matplotlib.figure import Figure
 
 from emotions.data.faces import ImageSet
 from emotions.files import DataError
-from emotions.showing import plots
-from emotions.showing.widgets.explorer import Explorer, dropdown, saying, slider, with_footer
+from emotions.showing import plots, style
+from emotions.showing.widgets.explorer import Explorer, dropdown, saying, slider
 
 PER_PAGE = 24
+MISTAKES_PER_PAGE = 16
 LEGEND = "  =  copy    ≠  copies with different labels    !  another problem"
 
 
 def image_browser(images: ImageSet, problems: pd.DataFrame, footer: str) -> Explorer:
     """Browse the images of one split by class, all of them or only those with a problem.
 
-    Parameters
-    ----------
-    images
-        What to browse.
-    problems
-        A row per image, in the order of `images`, from `copies.find_problems`.
-    footer
-        Names the data.
+    The problems have a row per image, in their order, from `copies.find_problems`.
     """
     if len(images) == 0:
         return saying("There are no images yet: put some into data/, or let the course draw faces.")
@@ -48,7 +42,7 @@ def image_browser(images: ImageSet, problems: pd.DataFrame, footer: str) -> Expl
             columns=8,
             marks=[marks[row] for row in chosen],
         )
-        return with_footer(figure, footer)
+        return style.with_footer(figure, footer)
 
     return Explorer(
         draw,
@@ -61,10 +55,7 @@ def image_browser(images: ImageSet, problems: pd.DataFrame, footer: str) -> Expl
 def problem_marks(problems: pd.DataFrame) -> list[str]:
     """Return a mark per image: `≠` conflicting labels, `=` a copy, `!` another problem, or none.
 
-    Parameters
-    ----------
-    problems
-        From `copies.find_problems`, of one split or both.
+    The problems are from `copies.find_problems`, of one split or both.
     """
     kinds = problems.select_dtypes(bool)
     copy = problems["copy_in_other_split"] | problems.duplicated("copy_group", keep=False)
@@ -99,7 +90,7 @@ def grid_explorer(table: pd.DataFrame, parameters: list[str], footer: str) -> Ex
             raise DataError("Choose two different parameters.")
         means = table.groupby([down, across], as_index=False)[["mean", "spread"]].mean()
         title = f"Grid search: {down} against {across}, mean over the other parameters"
-        return with_footer(plots.heat_maps(means, [down, across], title), footer)
+        return style.with_footer(plots.heat_maps(means, [down, across], title), footer)
 
     return Explorer(
         draw,
@@ -109,21 +100,10 @@ def grid_explorer(table: pd.DataFrame, parameters: list[str], footer: str) -> Ex
     )
 
 
-def confusion_explorer(
-    images: ImageSet, probabilities: np.ndarray | None, footer: str, per_page: int = 16
-) -> Explorer:
+def confusion_explorer(images: ImageSet, probabilities: np.ndarray | None, footer: str) -> Explorer:
     """Choose a true and a predicted emotion, see the faces in that cell of the confusion matrix.
 
-    Parameters
-    ----------
-    images
-        With their true labels.
-    probabilities
-        float (n, classes); the surest come first. None: nothing is predicted yet.
-    footer
-        Names data and weights.
-    per_page
-        Faces at a time.
+    Of the probabilities, (n, classes), the surest come first. None: nothing is predicted yet.
     """
     if probabilities is None or len(images) == 0:
         return saying("Nothing is predicted yet: let a classifier look at the test images first.")
@@ -137,11 +117,11 @@ def confusion_explorer(
         if len(rows) == 0:
             raise DataError(f"No {true} face is taken for {predicted}.")
         rows = rows[np.argsort(-probabilities[rows, guess[rows]], kind="stable")]
-        chosen, number, pages = _page(rows, page, per_page)
+        chosen, number, pages = _page(rows, page, MISTAKES_PER_PAGE)
         captions = [f"{row}: {probabilities[row, guess[row]]:.0%}" for row in chosen]
         title = f"{true}, taken for {predicted}: {len(rows)} faces, page {number} of {pages}"
         shown = [images.images[row] for row in chosen]
-        return with_footer(plots.pictures(shown, captions, title, 8), footer)
+        return style.with_footer(plots.pictures(shown, captions, title, 8), footer)
 
     largest = pd.crosstab(images.labels, guess).to_numpy().max()
     second = images.classes[min(1, len(images.classes) - 1)]
@@ -149,5 +129,5 @@ def confusion_explorer(
         draw,
         true=dropdown("true", images.classes),
         predicted=dropdown("predicted", images.classes, second),
-        page=slider("page", 1, -(-largest // per_page)),
+        page=slider("page", 1, -(-largest // MISTAKES_PER_PAGE)),
     )

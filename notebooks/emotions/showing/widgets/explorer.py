@@ -41,12 +41,6 @@ def sentence(words: str) -> Figure:
     return figure
 
 
-def with_footer(figure: Figure, footer: str) -> Figure:
-    """Write below a figure which data and weights it was made from."""
-    figure.text(0.995, -0.01, footer, ha="right", va="top", fontsize=9)
-    return figure
-
-
 class Keys(anywidget.AnyWidget):
     """Nothing to see: in the box that holds it, keys work the controls and not the notebook."""
 
@@ -59,10 +53,7 @@ class Keys(anywidget.AnyWidget):
 class Shown:
     """A picture that follows its controls, and stays as a picture where no kernel runs.
 
-    Parameters
-    ----------
-    faces
-        Whether the picture may show single faces of the data.
+    `faces` says whether it may show single faces of the data.
     """
 
     def __init__(self, *, faces: bool = True) -> None:
@@ -95,25 +86,16 @@ class Shown:
 class Explorer(Shown):
     """Controls above a figure that is drawn anew whenever one of them moves.
 
-    Parameters
-    ----------
-    draw
-        Gets the controls' values by name, returns a matplotlib figure. A `DataError` is shown as
-        its sentence.
-    faces
-        Whether a figure may show single faces of the data.
-    controls
-        Name -> ipywidgets control.
+    `draw` gets the controls' values by name; a `DataError` is shown as its sentence.
     """
 
     def __init__(
         self, draw: Callable[..., Figure], *, faces: bool = True, **controls: ipywidgets.Widget
     ) -> None:
         super().__init__(faces=faces)
-        self.draw, self.controls, self._drawn = draw, controls, None
+        self.draw, self.controls, self._drawn, self._moving = draw, controls, None, False
         rows = ipywidgets.Layout(flex_flow="row wrap")
-        box = ipywidgets.HBox(list(controls.values()), layout=rows)
-        self.place(box)
+        self.place(ipywidgets.HBox(list(controls.values()), layout=rows))
         for control in controls.values():
             control.observe(self.update, "value")
         self.update()
@@ -121,7 +103,7 @@ class Explorer(Shown):
     def update(self, change: Any = None) -> None:
         """Draw the figure with the controls as they are now, if that is not what it shows."""
         values = {name: control.value for name, control in self.controls.items()}
-        if values == self._drawn:  # one control moved another, which has drawn already
+        if self._moving or values == self._drawn:  # one control moved another, which has drawn
             return
         self._drawn = values
         try:
@@ -131,13 +113,10 @@ class Explorer(Shown):
 
     def move(self, **values: Any) -> None:
         """Set several controls, draw once."""
-        moved = [self.controls[name] for name in values]
-        for control in moved:
-            control.unobserve(self.update, "value")
-        for control, value in zip(moved, values.values(), strict=True):
-            control.value = value
-        for control in moved:
-            control.observe(self.update, "value")
+        self._moving = True
+        for name, value in values.items():
+            self.controls[name].value = value
+        self._moving = False
         self.update()
 
 

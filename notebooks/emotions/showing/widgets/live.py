@@ -14,16 +14,8 @@ from matplotlib.figure import Figure
 
 from emotions.files import DataError
 from emotions.network.movement import Movement
-from emotions.showing import quick
-from emotions.showing.widgets.explorer import (
-    LABELLED,
-    Explorer,
-    Shown,
-    dropdown,
-    saying,
-    sentence,
-    with_footer,
-)
+from emotions.showing import quick, style
+from emotions.showing.widgets.explorer import LABELLED, Explorer, Shown, dropdown, saying, sentence
 from emotions.training import fit
 from emotions.training import task as training
 
@@ -51,13 +43,6 @@ class LiveTraining(Shown):
 
     The training has a thread of its own. The cell waits for it, but lets the kernel hear what the
     controls say meanwhile; that is why the cell says `await`.
-
-    Parameters
-    ----------
-    task
-        From `training.prepare`, not trained yet.
-    title
-        Of the figure.
     """
 
     def __init__(self, task: training.Task, title: str) -> None:
@@ -85,14 +70,8 @@ class LiveTraining(Shown):
     async def watch(self, train: Callable, *arguments: Any, **options: Any) -> Any:
         """Call what trains in a thread and show what happens meanwhile; return what it returns.
 
-        Both the button and the ■ of the toolbar stop it: what was learnt is kept.
-
-        Parameters
-        ----------
-        train
-            Calls `note` after each epoch and looks at `stop`, such as `fit` with a `Keeper`.
-        arguments, options
-            What it is called with.
+        It calls `note` after each epoch and looks at `stop`, such as `fit` with a `Keeper`. Both
+        the button and the ■ of the toolbar stop it: what was learnt is kept.
         """
         self._shown = display(self, display_id=True)
         with ThreadPoolExecutor(1, "training") as thread:
@@ -133,32 +112,21 @@ class LiveTraining(Shown):
 
     def finish(self, run: fit.Run) -> fit.Run:
         """Show what came out, and return it."""
-        self._show_result(run)
+        self.button.description = how = "Stopped" if run.stopped else "Trained"
+        if len(run.history):
+            far = progress(run.history, self.task.settings.epochs)
+            best = run.history["val_accuracy"].max()
+            self.message.value = f"{how}. {far}. Kept: epoch {run.best_epoch} with {best:.1%}."
+            self._draw(run.history, run.best_epoch)
+        else:
+            self.show(sentence("No epoch was trained: nothing has moved."))
         if self._shown is not None:  # None where no notebook runs
             self._shown.update(self)  # the picture for pages without a kernel is the last one
         return run
 
-    def _show_result(self, run: fit.Run) -> None:
-        self.button.description = "Stopped" if run.stopped else "Trained"
-        if len(run.history) == 0:
-            self.show(sentence("No epoch was trained: nothing has moved."))
-            return
-        kept = f"Kept: epoch {run.best_epoch} with {run.history['val_accuracy'].max():.1%}."
-        how = "Stopped" if run.stopped else "Trained"
-        self.message.value = f"{how}. {progress(run.history, self.task.settings.epochs)}. {kept}"
-        self._draw(run.history, run.best_epoch)
-
 
 def compare_runs(curves: Mapping[str, pd.DataFrame], footer: str) -> Explorer:
-    """Choose a measure and some runs, see their curves together.
-
-    Parameters
-    ----------
-    curves
-        From `earlier_runs.read`.
-    footer
-        Names data and weights.
-    """
+    """Choose a measure and some runs of `earlier_runs.read`, see their curves together."""
     if not curves:
         return saying("No run is kept yet: train once, then its curve is here.")
     names = list(curves)
@@ -170,7 +138,7 @@ def compare_runs(curves: Mapping[str, pd.DataFrame], footer: str) -> Explorer:
         if len(names) == 1:
             title += "\nTrain again with other parameters: its curve comes beside this one"
         chosen = {name: curves[name][MEASURES[measure]] for name in runs}
-        return with_footer(quick.runs(chosen, title, measure), footer)
+        return style.with_footer(quick.runs(chosen, title, measure), footer)
 
     several = ipywidgets.SelectMultiple(
         options=names,

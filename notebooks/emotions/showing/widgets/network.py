@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from emotions.data.faces import ImageSet
 from emotions.network.backbone import LAYERS, Backbone
 from emotions.network.responses import Mean, Responses
-from emotions.showing import quick
-from emotions.showing.widgets.explorer import Explorer, dropdown, saying, slider, with_footer
+from emotions.showing import quick, style
+from emotions.showing.widgets.explorer import Explorer, dropdown, saying, slider
 
 SIZES = (48, 96, 224)  # pixels; the last one is what VGG-Face was trained with
 NOTHING_YET = "There is no network or no image yet: run the cells above first."
@@ -18,19 +18,7 @@ NOTHING_YET = "There is no network or no image yet: run the cells above first."
 def feature_map_explorer(
     backbone: Backbone | None, images: ImageSet, mean: Mean, footer: str
 ) -> Explorer:
-    """Choose a face, a layer and a channel; see its map, and the most active ones beside it.
-
-    Parameters
-    ----------
-    backbone
-        With any weights; None if there is none yet.
-    images
-        To choose from.
-    mean
-        Subtracted from B, G, R.
-    footer
-        Names data and weights.
-    """
+    """Choose a face, a layer and a channel; see its map, and the most active ones beside it."""
     if backbone is None or len(images) == 0:
         return saying(NOTHING_YET)
     responses = Responses(backbone.model, images.images)
@@ -47,7 +35,7 @@ def feature_map_explorer(
         maps = responses.maps(face, size, mean)[layer]
         title = f"{layer} sees a face ({images.classes[images.labels[face]]})"
         figure = quick.feature_maps(images.images[face], maps, channel, title)
-        return with_footer(figure, footer)
+        return style.with_footer(figure, footer)
 
     return Explorer(draw, layer=layer, face=slider("face", 0, len(images) - 1), channel=channel)
 
@@ -57,17 +45,8 @@ def input_explorer(
 ) -> Explorer:
     """Choose what is subtracted and how large a face enters; see how far the answers move.
 
-    Parameters
-    ----------
-    backbone
-        With any weights; None if there is none yet.
-    images
-        To choose a face from.
-    means
-        Name -> what is subtracted from B, G, R; None divides by 255. The answers are compared
-        with those to the first one, at 48 pixels.
-    footer
-        Names data and weights.
+    The means have a name and what is subtracted from B, G, R; None divides by 255. The answers are
+    compared with those to the first one, at 48 pixels.
     """
     if backbone is None or len(images) == 0:
         return saying(NOTHING_YET)
@@ -82,7 +61,7 @@ def input_explorer(
         figure = quick.prepared(
             seen, change, title, f"Answers, against {reference} at {SIZES[0]} pixels"
         )
-        return with_footer(figure, footer)
+        return style.with_footer(figure, footer)
 
     return Explorer(
         draw,

@@ -22,13 +22,8 @@ class Webcam(anywidget.AnyWidget):
     """A button that starts the camera and one that takes a picture.
 
     The picture comes as a message, so that it never is part of the widget's state, which
-    JupyterLab may save with the notebook. If the browser refuses the camera, the widget says why
-    and what to do.
-
-    Parameters
-    ----------
-    on_picture
-        Gets the bytes of a JPEG.
+    JupyterLab may save with the notebook; `on_picture` gets the bytes of a JPEG. If the browser
+    refuses the camera, the widget says why and what to do.
     """
 
     _esm = Path(__file__).with_name("webcam.js")
@@ -46,14 +41,8 @@ class Webcam(anywidget.AnyWidget):
 class PhotoTaker(Shown):
     """Upload a photo or take one; see its faces, each with the probability of every emotion.
 
-    Nothing is written to disk, and nothing is kept but the figure.
-
-    Parameters
-    ----------
-    classifier
-        From `classifier.own_or_shipped`; None if there is none yet.
-    photo
-        To begin with; None begins with a sentence.
+    Nothing is written to disk, and nothing is kept but the figure. Without a classifier, or a
+    photo to begin with, a sentence says what to do.
     """
 
     def __init__(self, classifier: Classifier | None, photo: photos.Photo | None = None) -> None:
@@ -86,19 +75,16 @@ class PhotoTaker(Shown):
             self.upload.value = ()  # the same file can be chosen again, and no copy stays
 
     def take(self, content: bytes, name: str) -> None:
-        """Show the faces of a picture, or one sentence that says why not.
+        """Show the faces of a picture of any usual format, or one sentence that says why not.
 
-        Parameters
-        ----------
-        content
-            Of an image file of any usual format.
-        name
-            Of the file, as the browser gives it.
+        Of its name, as the browser gives it, nothing stays that cannot be printed or is too long.
         """
         if self.classifier is None:
             return
+        plain = "".join(letter if letter.isprintable() else "?" for letter in name)
+        short = plain if len(plain) <= LONGEST_NAME else f"{plain[:LONGEST_NAME]}…"
         try:
-            self.look_at(photos.read_photo(content, _plain(name)))
+            self.look_at(photos.read_photo(content, short))
         except DataError as error:
             self._say(str(error))
 
@@ -116,12 +102,6 @@ class PhotoTaker(Shown):
         self.table = pd.DataFrame()
         self.message.value = f"<b>{escape(words)}</b>"
         self.show(sentence(words))
-
-
-def _plain(name: str) -> str:
-    """Return a file's name without what cannot be printed, and not too long."""
-    plain = "".join(letter if letter.isprintable() else "?" for letter in name)
-    return plain if len(plain) <= LONGEST_NAME else f"{plain[:LONGEST_NAME]}…"
 
 
 def _as_list(table: pd.DataFrame) -> str:
