@@ -59,7 +59,6 @@ def surroundings(notebook: str) -> dict:
     faces = [np.full((4, 4, 1), grey) for grey in (100.0, 120.0, 130.0)]
     faces[0][:2] += 60  # darker and lighter pixels that cancel in a mean without absolute values
     faces[0][2:] -= 31
-    layer = SimpleNamespace(input=np.zeros((1, 512)))
     history = pd.DataFrame(
         {
             "loss": [2.0, 1.5, 1.2, 1.0],
@@ -90,7 +89,7 @@ def surroundings(notebook: str) -> dict:
         "counts": counts, "means": faces, "emotions": 3, "table": table,
         "data": SimpleNamespace(train=part, test=part),
         "settings": SimpleNamespace(units=256, grid={"optimizer": ["SGD", "Adam"]}),
-        "model": SimpleNamespace(get_layer=lambda name: layer),
+        "features": np.zeros((1, 512)),
         "task": SimpleNamespace(classes=CLASSES), "run": SimpleNamespace(history=history),
     }  # fmt: skip
     file = course.NOTEBOOKS / f"{notebook}.ipynb"
