@@ -87,7 +87,8 @@ ACTIVE = "() => window.jupyterapp.shell.currentWidget.content.activeCell.model.s
 FOLLOWED = """() => window.jupyterapp.shell.currentWidget.content.activeCell.node.contains(
     document.activeElement)"""
 FOCUSED = """() => {
-    const one = document.activeElement, label = one.closest('.jupyter-widgets')?.querySelector('label');
+    const one = document.activeElement;
+    const label = one.closest('.jupyter-widgets')?.querySelector('label');
     return label?.textContent || (one.tagName === 'BUTTON' ? one.textContent : one.className);
 }"""
 SHOWN = "cell => cell.querySelector('img.shown')?.naturalWidth > 0"
