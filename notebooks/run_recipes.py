@@ -108,8 +108,9 @@ def climb(names: Sequence[str], weights: Sequence[str]) -> None:
     course = course_setup.open_course()
     seed = course.settings.random_seed
     for start in weights:
-        chosen, _ = backbones.choose_weights(start, course.settings.data / "weights")
-        title = backbones.TITLES.get(chosen, f"file {Path(chosen).name}")
+        folder = course.settings.data / "weights"
+        chosen, _ = backbones.choose_weights(start, folder)
+        title = backbones.build(chosen, course.settings.image_size, folder, seed).weights
         for name in names:
             wanted = ladder.rung(name).settings
             equal = runs.made_with(runs_folder(course), course.settings.changed(**wanted))

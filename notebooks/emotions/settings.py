@@ -31,6 +31,7 @@ WEIGHTS = ("auto", "vggface", "hed", "random")
 T = TypeVar("T")
 Form = Annotated[T, "training", "form"]  # of a training, and a saved classifier is built by it
 Given = Annotated[T, "given"]  # decides a training's result, but is written down in its own words
+Common = Annotated[T, "training", "given"]  # of a training, the same for all rungs of a ladder
 Search = Annotated[T, "search"]  # how a grid is searched
 Place = Annotated[T, "place"]  # where things lie
 
@@ -147,7 +148,7 @@ class Settings(BaseSettings):
     precision: Given[Literal["auto", "float32", "mixed_bfloat16"]] = Field(
         "auto", description="number format of the backbone"
     )
-    validation_share: Given[float] = Field(
+    validation_share: Common[float] = Field(
         0.1, gt=0, lt=0.9, description="share of the training images split off to choose by"
     )
     leave_out: bool = Field(
@@ -183,7 +184,7 @@ class Settings(BaseSettings):
     tls_certificate: Search[Path | None] = Field(None, description="your certificate for it")
     tls_key: Search[Path | None] = Field(None, description="the key of your certificate")
     random_seed: Given[int] = Field(2013, ge=0, lt=2**31, description="starts every random number")
-    deterministic: Given[bool] = Field(
+    deterministic: Common[bool] = Field(
         False, description="give the same digits each time on one machine with as many threads"
     )
     data: Place[Path] = Field(ROOT / "data", description="folder of the data and the caches")

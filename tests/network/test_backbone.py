@@ -70,11 +70,17 @@ def test_vggface_takes_a_file_of_keras_vggfaces_layout(legacy_file):
     np.testing.assert_array_equal(bias, written["conv4_2_b_1:0"])
 
 
-def test_a_path_is_never_called_vggface(legacy_file, tmp_path):
+def test_a_path_is_never_called_vggface_and_other_weights_of_that_name_are_told_apart(
+    legacy_file, tmp_path
+):
     folder, _ = legacy_file
-    mine = tmp_path / "mine.h5"
+    mine, other = tmp_path / "mine.h5", tmp_path / "other" / "mine.h5"
     mine.write_bytes((folder / backbone.WEIGHTS_FILE).read_bytes())
-    assert backbone.build(str(mine), 48, tmp_path, 1).weights == "file mine.h5"
+    built = backbone.build(str(mine), 48, tmp_path, 1)
+    assert built.weights == f"file mine.h5 ({built.digest[:8]})"
+    other.parent.mkdir()
+    write_legacy_file(other, random_seed=6)
+    assert backbone.build(str(other), 48, tmp_path, 1).weights != built.weights
 
 
 @pytest.fixture

@@ -123,7 +123,8 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _settings(changed: Mapping[str, Any]) -> Settings:
     """Return a rung's settings, whatever the environment says of a notebook's own training."""
-    defaults = {name: Settings.model_fields[name].default for name in names("training")}
+    own = set(names("training")) - set(names("given"))
+    defaults = {name: Settings.model_fields[name].default for name in own}
     return read_settings(**defaults | RECIPES[changed.get("recipe", "seed")] | dict(changed))
 
 

@@ -213,7 +213,8 @@ def made_with(runs: Path, settings: Settings) -> list[Path]:
     A setting that is younger than a run had its default then.
     """
     wanted = settings.of("training") | {"random_seed": settings.random_seed}
-    del wanted["recipe"]  # a name for the others
+    for name in ("recipe", "deterministic"):  # a name for the others; the last digits
+        del wanted[name]
     defaults = {name: Settings.model_fields[name].default for name in wanted}
     return [
         folder

@@ -85,7 +85,9 @@ def build(weights: str, image_size: int, folder: Path, random_seed: int) -> Back
         file = vggface_file(folder) if weights == "vggface" else Path(weights)
         check_weights_file(file, model)
         model.load_weights(str(file), by_name=True)
-    made = Backbone(model, TITLES.get(weights, f"file {Path(weights).name}"), digest(model))
+    mark = digest(model)
+    title = TITLES.get(weights, f"file {Path(weights).name} ({mark[:8]})")
+    made = Backbone(model, title, mark)
     return made if image_size == side else copy(made, image_size)
 
 
