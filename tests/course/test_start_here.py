@@ -59,7 +59,7 @@ def test_the_folder_that_a_whole_run_names_is_still_drawn_faces(tmp_path):
 
 @pytest.mark.parametrize("wanted, words", [("auto", "stand-ins"), ("nowhere.h5", "EMOTIONS_WEIG")])
 def test_missing_weights_have_a_mend(tmp_path, monkeypatch, wanted, words):
-    monkeypatch.setattr(environment.backbone, "server_answers", lambda seconds: False)
+    monkeypatch.setattr(environment.backbone, "server_answers", lambda: False)
     assert words in environment.weights(read_settings(data=tmp_path, weights=wanted)).mend
 
 

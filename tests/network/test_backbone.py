@@ -114,7 +114,7 @@ def test_auto_downloads_by_keras_vggface_when_the_server_answers(server, monkeyp
 
 def test_auto_falls_back_to_hed_and_says_how_to_get_the_real_ones(monkeypatch, tmp_path):
     point_to(monkeypatch, "http://127.0.0.1:9/nothing.h5")
-    chosen, sentence = backbone.choose_weights("auto", tmp_path, seconds=1)
+    chosen, sentence = backbone.choose_weights("auto", tmp_path)
     assert chosen == "hed"
     assert str(tmp_path) in sentence and "VGG-Face" in sentence
 
@@ -170,8 +170,8 @@ def test_random_weights_follow_the_seed(tmp_path):
 
 
 def test_precision_follows_the_processor(monkeypatch):
-    monkeypatch.setattr(backbone, "processor_flags", lambda: {"sse2", "amx_bf16"})
+    monkeypatch.setattr(backbone, "cpuinfo", lambda name: "sse2 amx_bf16")
     assert backbone.choose_precision("auto") == "mixed_bfloat16"
-    monkeypatch.setattr(backbone, "processor_flags", lambda: {"sse2", "avx2"})
+    monkeypatch.setattr(backbone, "cpuinfo", lambda name: "sse2 avx2")
     assert backbone.choose_precision("auto") == "float32"
     assert backbone.choose_precision("mixed_bfloat16") == "mixed_bfloat16"

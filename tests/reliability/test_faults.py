@@ -233,7 +233,7 @@ def network(monkeypatch):
 
 def test_a_proxy_that_answers_with_a_page_is_no_server_of_weights(network, tmp_path):
     network("/page")
-    chosen, sentence = backbone.choose_weights("auto", tmp_path, seconds=2)
+    chosen, sentence = backbone.choose_weights("auto", tmp_path)
     assert chosen == "hed" and "put that file into" in sentence
 
 

@@ -22,12 +22,10 @@ def processor() -> str:
     """Return the processor's name and number of cores."""
     import psutil
 
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
+    name = backbones.cpuinfo("model name") or platform.processor() or platform.machine()
     fast = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"}
-    units = [title for flag, title in fast.items() if flag in backbones.processor_flags()]
+    flags = backbones.cpuinfo("flags").split()
+    units = [title for flag, title in fast.items() if flag in flags]
     return f"{psutil.cpu_count()} cores of {name}" + (f" ({units[0]})" if units else "")
 
 
