@@ -198,7 +198,9 @@ class Settings(BaseSettings):
     tls_key: Search[Folder | None] = Field(None, description="the key of your certificate")
     random_seed: Given[int] = Field(2013, ge=0, lt=2**31, description="starts every random number")
     deterministic: Common[bool] = Field(
-        False, description="give the same digits each time on one machine with as many threads"
+        False,
+        description="give the same digits each time on one machine with as many threads; once on, "
+        "it stays on until the kernel restarts",
     )
     data: Place[Folder] = Field(ROOT / "data", description="folder of the data and the caches")
     output: Place[Folder] = Field(ROOT / "output", description="folder of the results")

@@ -100,7 +100,9 @@ def point_to(monkeypatch, address):
     monkeypatch.setattr(utils, "VGG16_WEIGHTS_PATH_NO_TOP", address)
 
 
-def test_auto_downloads_by_keras_vggface_when_the_server_answers(server, monkeypatch, tmp_path):
+def test_auto_downloads_from_keras_vggfaces_address_when_the_server_answers(
+    server, monkeypatch, tmp_path
+):
     point_to(monkeypatch, f"{server}/{backbone.WEIGHTS_FILE}")
     chosen, sentence = backbone.choose_weights("auto", tmp_path)
     assert chosen == "vggface"

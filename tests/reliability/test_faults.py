@@ -214,7 +214,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def network(monkeypatch):
-    """Return a function that lets keras-vggface download from one path of a local server."""
+    """Return a function that puts keras-vggface's address on one path of a local server."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
