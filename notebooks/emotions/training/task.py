@@ -85,7 +85,7 @@ def kept_features(
 
     They are all of `train` or `test`, `train-mirrored`, or some rows of the training images.
     """
-    if isinstance(part, np.ndarray):
+    if not isinstance(part, str):
         rows, images = np.ascontiguousarray(part, dtype=np.int64), data.train.some(part)
         part = f"some-{hashlib.sha256(rows).hexdigest()[:16]}"
     elif part == "train-mirrored":
