@@ -88,15 +88,9 @@ def rebuilt(
 ) -> keras.Model:
     """Return a plain chain of layers once more, with fresh weights, under today's dtype policy.
 
-    Parameters
-    ----------
-    image_size
-        Side of the input in pixels; 0 keeps it.
-    filters
-        Layer -> its number of filters, where that changes.
-    normalised
-        Whether each convolution loses bias and ReLU, which follow as layers of their own behind a
-        batch normalisation: `conv1_1`, `conv1_1_norm`, `conv1_1_relu`.
+    An image size of 0 keeps the input's. `filters` are new numbers of filters, by layer. If
+    `normalised`, each convolution loses bias and ReLU, which follow as layers of their own behind
+    a batch normalisation: `conv1_1`, `conv1_1_norm`, `conv1_1_relu`.
     """
     side = image_size or model.input_shape[1]
     inputs = x = keras.Input((side, side, 3))

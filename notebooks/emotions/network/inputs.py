@@ -49,7 +49,6 @@ def network_input(
     crop
         Side in pixels of the middle square that is cut from each image first; 0 takes the whole.
         Sides that are shorter stay as they are.
-
     """
     images = x = keras.Input(image_shape, name="images")
     if crop:

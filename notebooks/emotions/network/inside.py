@@ -45,19 +45,9 @@ def grad_cam(model: keras.Model, images: np.ndarray) -> tuple[str, np.ndarray]:
 def activation_maps(model: keras.Model, layer: str, images: np.ndarray) -> np.ndarray:
     """Return Grad-CAM: which places of a layer's maps raise the score of the most probable class.
 
-    Parameters
-    ----------
-    model
-        Image (n, height, width, channels), 0 to 255 -> probabilities; layers by name.
-    layer
-        A convolution or pooling layer of it, for instance `conv5_3`.
-    images
-        uint8 or float.
-
-    Returns
-    -------
-    np.ndarray
-        float32 (n, rows, columns) of the layer's maps, each image's values from 0 to 1.
+    For a convolution or pooling layer, for instance `conv5_3`, of a model from images (n, height,
+    width, channels), 0 to 255, to probabilities, that is float32 (n, rows, columns), each image's
+    values from 0 to 1.
 
     Notes
     -----

@@ -49,10 +49,8 @@ class Batches(keras.utils.PyDataset):
     inputs, labels
         (n, ...) of any number type, and int (n,); batches are float32.
     random_seed
-        Shuffles by seed and epoch alone, so that a resumed training sees the same batches. None
-        keeps the order, and changes nothing.
-    epoch
-        Number of the first epoch, from 0.
+        Shuffles by seed and epoch (from 0) alone, so that a resumed training sees the same
+        batches. None keeps the order, and changes nothing.
     together
         Give the batches of so many epochs as if they were one: Keras takes longer to begin an
         epoch than a small head to train one.

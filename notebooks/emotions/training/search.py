@@ -148,7 +148,7 @@ def _traced_head(
 
 
 class FitCounter:
-    """A scikit-learn callback that counts the fits of a search in a progress bar.
+    """A scikit-learn callback that counts the fits of a search in a progress bar like tqdm's.
 
     Notes
     -----
@@ -267,17 +267,12 @@ def search(
         (copies of each other) stay in one fold.
     grid
         Parameter of `HeadClassifier` -> values to try.
-    progress
-        Makes a progress bar, called with `total`, `desc` and `unit`, like tqdm.
     kind
         `full`: every combination on all images. `halving`: rounds, see `halving_rounds`.
     client
         Of the Dask workers that do the fits (`emotions.training.workers`); None: this process.
 
-    Raises
-    ------
-    ValueError
-        If a class has fewer groups than there are folds.
+    If a class has fewer groups than there are folds, it is a ValueError.
     """
     features = np.asarray(features)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
