@@ -119,7 +119,8 @@ def climb(names: Sequence[str], weights: Sequence[str]) -> None:
     course = course_setup.open_course()
     seed = course.settings.random_seed
     for start in chosen(weights):
-        title = backbones.TITLES.get(start, f"file {Path(start).name}")
+        folder = course.settings.data / "weights"
+        title = backbones.build(start, course.settings.image_size, folder, seed).weights
         for name in names:
             wanted = ladder.BY_NAME[name].settings
             equal = runs.made_with(runs_folder(course), course.settings.changed(**wanted))

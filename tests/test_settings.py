@@ -131,6 +131,7 @@ def test_every_parameter_of_a_training_has_a_control_a_row_and_a_flag(
     settings = read_settings()
     parameters = settings.of("training")
     assert {"recipe", "head_epochs", "backbone_rate", "augmentation", "mixup"} <= set(parameters)
+    assert {"validation_share", "deterministic"} <= set(parameters)  # they decide digits too
     assert set(parameters) <= set(HyperparameterPicker(settings).controls)
     facts = {"epochs_run": 7, "best_epoch": 5, "weights": "hed", "precision": "float32"}
     training = {**parameters, **facts, "accuracy_validation": 0.5, "accuracy_test": 0.4}

@@ -8,21 +8,7 @@ Progress = Callable[..., Iterable]  # called like tqdm; what it returns is itera
 def with_progress(
     items: Iterable, progress: Progress | None, total: int | None, description: str, **unit: str
 ) -> Iterable:
-    """Return `items`, wrapped in the caller's progress bar if there is one.
-
-    Parameters
-    ----------
-    items
-        What is looped over.
-    progress
-        The bar, called like ``tqdm(iterable, total=..., desc=...)``, or None.
-    total
-        How many items there are, or None if nobody knows.
-    description
-        What the bar is called.
-    unit
-        `unit`, what one item is, if that helps the reader.
-    """
+    """Return `items`, in a progress bar if there is one; `unit` says what one of them is."""
     if progress is None:
         return items
     return progress(items, total=total, desc=description, **unit)

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from emotions.recipes import RECIPES
@@ -31,12 +31,26 @@ WEIGHTS = ("auto", "vggface", "hed", "random")
 T = TypeVar("T")
 Form = Annotated[T, "training", "form"]  # of a training, and a saved classifier is built by it
 Given = Annotated[T, "given"]  # decides a training's result, but is written down in its own words
+Common = Annotated[T, "training", "given"]  # of a training, the same for all rungs of a ladder
 Search = Annotated[T, "search"]  # how a grid is searched
 Place = Annotated[T, "place"]  # where things lie
 
 
 class SettingsError(ValueError):
     """A parameter has a value that cannot be used; the message says which and what can."""
+
+
+def absolute(path: Path) -> Path:
+    """Return an absolute path: as seen from here if it exists, else from the root.
+
+    So that `data/faces` means the same folder in `notebooks/`, where notebooks run, and above.
+    """
+    path = path.expanduser()
+    from_here = Path.cwd() / path
+    return from_here.resolve() if from_here.exists() else (ROOT / path).resolve()
+
+
+Folder = Annotated[Path, AfterValidator(absolute)]  # or a file
 
 
 class Settings(BaseSettings):
@@ -49,10 +63,10 @@ class Settings(BaseSettings):
         description=f"a set of values for what you do not set: {', '.join(RECIPES)}",
         examples=list(RECIPES),
     )
-    train_data: Given[Path | None] = Field(
+    train_data: Given[Folder | None] = Field(
         None, description="folder of training images, one folder per emotion in it"
     )
-    val_data: Given[Path | None] = Field(
+    val_data: Given[Folder | None] = Field(
         None,
         description="folder of images for the one evaluation at the end (the seed's validation "
         "data); nothing is ever tuned on it",
@@ -147,7 +161,7 @@ class Settings(BaseSettings):
     precision: Given[Literal["auto", "float32", "mixed_bfloat16"]] = Field(
         "auto", description="number format of the backbone"
     )
-    validation_share: Given[float] = Field(
+    validation_share: Common[float] = Field(
         0.1, gt=0, lt=0.9, description="share of the training images split off to choose by"
     )
     leave_out: bool = Field(
@@ -177,31 +191,25 @@ class Settings(BaseSettings):
         "tls://…",
         examples=["local", "local:2", "tcp://address:8786", "tls://address:8786"],
     )
-    tls_ca: Search[Path | None] = Field(
+    tls_ca: Search[Folder | None] = Field(
         None, description="certificate authority of a tls:// scheduler"
     )
-    tls_certificate: Search[Path | None] = Field(None, description="your certificate for it")
-    tls_key: Search[Path | None] = Field(None, description="the key of your certificate")
+    tls_certificate: Search[Folder | None] = Field(None, description="your certificate for it")
+    tls_key: Search[Folder | None] = Field(None, description="the key of your certificate")
     random_seed: Given[int] = Field(2013, ge=0, lt=2**31, description="starts every random number")
-    deterministic: Given[bool] = Field(
-        False, description="give the same digits each time on one machine with as many threads"
+    deterministic: Common[bool] = Field(
+        False,
+        description="give the same digits each time on one machine with as many threads; once on, "
+        "it stays on until the kernel restarts",
     )
-    data: Place[Path] = Field(ROOT / "data", description="folder of the data and the caches")
-    output: Place[Path] = Field(ROOT / "output", description="folder of the results")
+    data: Place[Folder] = Field(ROOT / "data", description="folder of the data and the caches")
+    output: Place[Folder] = Field(ROOT / "output", description="folder of the results")
 
     @field_validator("optimizer", mode="before")
     @classmethod
     def _spell_optimizer(cls, value: Any) -> Any:
         names = {"sgd": "SGD", "adam": "Adam"}
         return names.get(value.lower(), value) if isinstance(value, str) else value
-
-    @field_validator(
-        *("train_data", "val_data", "data", "output", "tls_ca", "tls_certificate", "tls_key"),
-        mode="after",
-    )
-    @classmethod
-    def _find_folder(cls, path: Path | None) -> Path | None:
-        return None if path is None else absolute(path)
 
     @field_validator("weights", mode="after")
     @classmethod
@@ -307,11 +315,8 @@ class Settings(BaseSettings):
 def names(*parts: str) -> list[str]:
     """Return the names of the fields of some parts, in their order.
 
-    Parameters
-    ----------
-    parts
-        "training": what a training's result is written down with; "form": those of them that a
-        saved classifier is built from again; "given", "search" and "place" as marked above.
+    "training" is what a training's result is written down with, "form" are those of them that a
+    saved classifier is built from again; "given", "search" and "place" are as marked above.
     """
     marks = {
         name: {mark for mark in field.metadata if isinstance(mark, str)} or {"training"}
@@ -334,39 +339,19 @@ def block_of(layer: str) -> str:
     return layer.removeprefix("conv").removeprefix("pool")[0]
 
 
-def absolute(path: Path) -> Path:
-    """Return an absolute path: as seen from here if it exists, else from the root.
-
-    So that `data/faces` means the same folder in `notebooks/`, where notebooks run, and above.
-    """
-    path = path.expanduser()
-    from_here = Path.cwd() / path
-    return from_here.resolve() if from_here.exists() else (ROOT / path).resolve()
-
-
 def read_settings(**values: Any) -> Settings:
-    """Return the settings: `values` first, then the environment, then the defaults.
-
-    Raises
-    ------
-    SettingsError
-        With one sentence that names the parameter, its value and the mend.
-    """
+    """Return the settings: `values` first, then the environment, a recipe's, the defaults."""
     for name in os.environ:
         known = name.removeprefix(PREFIX).lower() in Settings.model_fields
         if name.startswith(PREFIX) and not known:
             raise SettingsError(f"The environment variable {name} {_suggest(name)}")
-    try:
-        return Settings(**{**_of_the_recipe(values), **values})
-    except ValidationError as error:
-        raise SettingsError(_one_sentence(error)) from None
-
-
-def _of_the_recipe(values: dict[str, Any]) -> dict[str, Any]:
-    """Return what the wanted recipe sets and neither `values` nor the environment does."""
     recipe = values.get("recipe", os.environ.get(f"{PREFIX}RECIPE", "seed"))
     wanted = RECIPES.get(recipe, {}) if isinstance(recipe, str) else {}
-    return {name: x for name, x in wanted.items() if PREFIX + name.upper() not in os.environ}
+    below = {name: x for name, x in wanted.items() if PREFIX + name.upper() not in os.environ}
+    try:
+        return Settings(**below | values)
+    except ValidationError as error:
+        raise SettingsError(_one_sentence(error)) from None
 
 
 def _suggest(name: str) -> str:

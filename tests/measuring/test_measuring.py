@@ -337,6 +337,16 @@ def test_each_rung_names_all_settings_that_it_changes_and_no_other(monkeypatch):
     assert "head_epochs 8" in shown["block3"] and shown["longer"] == "epochs 24, trainable block3"
 
 
+def test_rungs_are_looked_for_with_the_courses_own_split(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(ladder, "made_with", lambda runs, wanted: seen.append(wanted) or [])
+    monkeypatch.setenv("EMOTIONS_VALIDATION_SHARE", "0.2")
+    monkeypatch.setenv("EMOTIONS_EPOCHS", "3")  # a notebook's own training is no rung
+    ladder.rows_of(tmp_path, 1)
+    assert {(x.validation_share, x.random_seed) for x in seen} == {(0.2, 1)}
+    assert seen[0].epochs == 50
+
+
 def test_a_rung_that_nobody_climbed_leaves_its_changes_to_the_next_one():
     shown = ladder.changes({"mean", "mirror"})["settings"]
     assert list(shown.index) == ["mean", "mirror"]

@@ -70,11 +70,17 @@ def test_vggface_takes_a_file_of_keras_vggfaces_layout(legacy_file):
     np.testing.assert_array_equal(bias, written["conv4_2_b_1:0"])
 
 
-def test_a_path_is_never_called_vggface(legacy_file, tmp_path):
+def test_a_path_is_never_called_vggface_and_other_weights_of_that_name_are_told_apart(
+    legacy_file, tmp_path
+):
     folder, _ = legacy_file
-    mine = tmp_path / "mine.h5"
+    mine, other = tmp_path / "mine.h5", tmp_path / "other" / "mine.h5"
     mine.write_bytes((folder / backbone.WEIGHTS_FILE).read_bytes())
-    assert backbone.build(str(mine), 48, tmp_path, 1).weights == "file mine.h5"
+    built = backbone.build(str(mine), 48, tmp_path, 1)
+    assert built.weights == f"file mine.h5 ({built.digest[:8]})"
+    other.parent.mkdir()
+    write_legacy_file(other, random_seed=6)
+    assert backbone.build(str(other), 48, tmp_path, 1).weights != built.weights
 
 
 @pytest.fixture
@@ -94,7 +100,9 @@ def point_to(monkeypatch, address):
     monkeypatch.setattr(utils, "VGG16_WEIGHTS_PATH_NO_TOP", address)
 
 
-def test_auto_downloads_by_keras_vggface_when_the_server_answers(server, monkeypatch, tmp_path):
+def test_auto_downloads_from_keras_vggfaces_address_when_the_server_answers(
+    server, monkeypatch, tmp_path
+):
     point_to(monkeypatch, f"{server}/{backbone.WEIGHTS_FILE}")
     chosen, sentence = backbone.choose_weights("auto", tmp_path)
     assert chosen == "vggface"
@@ -108,7 +116,7 @@ def test_auto_downloads_by_keras_vggface_when_the_server_answers(server, monkeyp
 
 def test_auto_falls_back_to_hed_and_says_how_to_get_the_real_ones(monkeypatch, tmp_path):
     point_to(monkeypatch, "http://127.0.0.1:9/nothing.h5")
-    chosen, sentence = backbone.choose_weights("auto", tmp_path, seconds=1)
+    chosen, sentence = backbone.choose_weights("auto", tmp_path)
     assert chosen == "hed"
     assert str(tmp_path) in sentence and "VGG-Face" in sentence
 
@@ -164,8 +172,8 @@ def test_random_weights_follow_the_seed(tmp_path):
 
 
 def test_precision_follows_the_processor(monkeypatch):
-    monkeypatch.setattr(backbone, "processor_flags", lambda: {"sse2", "amx_bf16"})
+    monkeypatch.setattr(backbone, "cpuinfo", lambda name: "sse2 amx_bf16")
     assert backbone.choose_precision("auto") == "mixed_bfloat16"
-    monkeypatch.setattr(backbone, "processor_flags", lambda: {"sse2", "avx2"})
+    monkeypatch.setattr(backbone, "cpuinfo", lambda name: "sse2 avx2")
     assert backbone.choose_precision("auto") == "float32"
     assert backbone.choose_precision("mixed_bfloat16") == "mixed_bfloat16"

@@ -214,7 +214,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def network(monkeypatch):
-    """Return a function that lets keras-vggface download from one path of a local server."""
+    """Return a function that puts keras-vggface's address on one path of a local server."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
@@ -233,7 +233,7 @@ def network(monkeypatch):
 
 def test_a_proxy_that_answers_with_a_page_is_no_server_of_weights(network, tmp_path):
     network("/page")
-    chosen, sentence = backbone.choose_weights("auto", tmp_path, seconds=2)
+    chosen, sentence = backbone.choose_weights("auto", tmp_path)
     assert chosen == "hed" and "put that file into" in sentence
 
 

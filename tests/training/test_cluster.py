@@ -230,6 +230,8 @@ def test_halving_finds_what_the_full_grid_finds():
         for kind in ("full", "halving")
     )
     assert halved.n_candidates_ == [10, 4, 2]
+    assert grid_search.count_fits(halved) == (10 + 4 + 2) * 2
+    assert grid_search.count_fits(full) == 10 * 2
     table = grid_search.results_table(halved)
     assert len(table) == 10 and table["images"].is_monotonic_decreasing
     assert table["images"].iloc[0] >= images and not table.isna().any(axis=None)

@@ -1,5 +1,6 @@
 """Training by Keras' `fit`: exact after a kill or a stop, averaged weights, rates, one key each."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -8,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from emotions.files import read_json, write_json
 from emotions.network import head as surgery
 from emotions.network.quiet_keras import keras
 from emotions.settings import read_settings
-from emotions.training import fit, optimizer
+from emotions.training import earlier_runs, fit, optimizer
 from emotions.training import task as training
 from emotions.training.batches import Changes
 
@@ -170,6 +173,22 @@ def test_the_digits_do_not_depend_on_how_many_steps_are_taken_at_once(tmp_path, 
 def test_other_weights_or_another_precision_do_not_resume_a_training(tmp_path, name):
     task = some_task(tmp_path)
     assert fit.training_key(task) != fit.training_key(replace(task, **{name: "other"}))
+
+
+def test_a_kept_curve_from_before_a_setting_was_there_had_its_default(tmp_path):
+    settings = read_settings(data=tmp_path, output=tmp_path)
+    history = pd.DataFrame([[0.1] * 4], columns=earlier_runs.COLUMNS)
+    content = read_json(file := earlier_runs.keep(settings, "sample", "hed", history))
+    del content["made_with"]["validation_share"], content["made_with"]["deterministic"]
+    write_json(older := file.with_name("older.json"), content)
+    os.utime(older, (0, 0))
+    head = "optimizer Adam, learning_rate 0.001"
+    assert list(earlier_runs.read(settings, "sample")) == [f"last: {head}"]
+    file.unlink()
+    earlier_runs.keep(settings.changed(validation_share=0.2), "sample", "hed", history)
+    assert list(earlier_runs.read(settings, "sample")) == [
+        f"last: {head}, validation_share 0.2", f"{head}, validation_share 0.1",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["SGD", "Adam"])

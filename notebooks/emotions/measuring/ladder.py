@@ -96,7 +96,9 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _settings(changed: Mapping[str, Any]) -> Settings:
     """Return a rung's settings, whatever the environment says of a notebook's own training."""
-    return read_settings(**runs.defaults() | RECIPES[changed.get("recipe", "seed")] | dict(changed))
+    given = names("given")  # such as the split, which is the same for all rungs
+    own = {name: value for name, value in runs.defaults().items() if name not in given}
+    return read_settings(**own | RECIPES[changed.get("recipe", "seed")] | dict(changed))
 
 
 def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:

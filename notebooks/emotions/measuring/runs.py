@@ -24,12 +24,10 @@ def processor() -> str:
     """Return the processor's name and number of cores."""
     import psutil
 
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
+    name = backbones.cpuinfo("model name") or platform.processor() or platform.machine()
     fast = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"}
-    units = [title for flag, title in fast.items() if flag in backbones.processor_flags()]
+    flags = backbones.cpuinfo("flags").split()
+    units = [title for flag, title in fast.items() if flag in flags]
     return f"{psutil.cpu_count()} cores of {name}" + (f" ({units[0]})" if units else "")
 
 
@@ -193,7 +191,8 @@ def other_settings(folder: Path, settings: Settings) -> dict[str, tuple[Any, Any
     A setting that is younger than the run had its default then.
     """
     wanted = settings.of("training") | {"random_seed": settings.random_seed}
-    del wanted["recipe"]  # a name for the others
+    for name in ("recipe", "deterministic"):  # a name for the others; the last digits
+        del wanted[name]
     had = defaults() | details(folder)
     return {name: (had[name], value) for name, value in wanted.items() if had[name] != value}
 

@@ -23,8 +23,8 @@ from sklearn.preprocessing import StandardScaler
 
 from emotions.data.copies import copy_groups
 from emotions.data.faces import FaceData, ImageSet, fer2013_part
-from emotions.files import give_pages_back
 from emotions.loops import Progress, with_progress
+from emotions.network.features import forward
 from emotions.network.quiet_keras import keras
 
 VIEWS = (1, 2, 10)
@@ -45,14 +45,7 @@ def probabilities(model: keras.Model, inputs: np.ndarray, batch: int = 512) -> n
     batch
         Inputs in memory at a time.
     """
-    parts = []
-    for start in range(0, len(inputs), batch):
-        part = inputs[start : start + batch].astype(np.float32)
-        missing = batch - len(part)  # one shape, so that Keras traces the model once
-        full = np.pad(part, [(0, missing)] + [(0, 0)] * (part.ndim - 1))
-        parts.append(np.asarray(model.predict_on_batch(full))[: len(part)])
-        give_pages_back(inputs)
-    return np.concatenate(parts)
+    return np.concatenate([values for (values,) in forward(model, inputs, batch)])
 
 
 def class_report(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:

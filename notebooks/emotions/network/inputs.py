@@ -14,13 +14,7 @@ VGGFACE_MEAN = (93.5940, 104.7624, 129.1863)
 
 
 def training_mean(images: np.ndarray) -> tuple[float, float, float]:
-    """Return the mean of training images, as B, G, R in grey levels of 0 to 255.
-
-    Parameters
-    ----------
-    images
-        uint8 (n, height, width, channels) with 1 or 3 channels, RGB.
-    """
+    """Return the mean of training images, uint8 (n, height, width, 1 or 3) RGB, as B, G, R."""
     total = np.zeros(images.shape[-1])
     for start in range(0, len(images), 1024):
         total += images[start : start + 1024].sum(axis=(0, 1, 2), dtype=np.float64)
@@ -30,19 +24,10 @@ def training_mean(images: np.ndarray) -> tuple[float, float, float]:
 
 
 def channel_mean(name: str, images: np.ndarray) -> tuple[float, float, float] | None:
-    """Return the mean that the setting `mean` names, as B, G, R; None for `zero_one`.
-
-    Raises
-    ------
-    KeyError
-        If there is no such mean.
-    """
-    choices = {
-        "vggface": lambda: VGGFACE_MEAN,
-        "training": lambda: training_mean(images),
-        "zero_one": lambda: None,
-    }
-    return choices[name]()
+    """Return the mean that the setting `mean` names, as B, G, R; None for `zero_one`."""
+    if name == "training":
+        return training_mean(images)
+    return {"vggface": VGGFACE_MEAN, "zero_one": None}[name]
 
 
 def network_input(
@@ -51,7 +36,7 @@ def network_input(
     mean: tuple[float, float, float] | None,
     crop: int = 0,
 ) -> keras.Model:
-    """Return a model that turns images as loaded into what VGG-Face expects.
+    """Return a model from images as loaded to float32 (n, image_size, image_size, 3), BGR.
 
     Plain Keras layers without weights, so that they travel inside the saved classifier.
 
@@ -59,18 +44,11 @@ def network_input(
     ----------
     image_shape
         Height, width and channels (1 or 3) of the images, grey levels 0 to 255, RGB.
-    image_size
-        Side of the network's input in pixels.
     mean
         Subtracted from B, G, R. None divides by 255 instead, as the seed's code did.
     crop
         Side in pixels of the middle square that is cut from each image first; 0 takes the whole.
         Sides that are shorter stay as they are.
-
-    Returns
-    -------
-    keras.Model
-        (n, height, width, channels) -> float32 (n, image_size, image_size, 3).
     """
     images = x = keras.Input(image_shape, name="images")
     if crop:
@@ -96,21 +74,10 @@ def network_input(
 def split_off_validation(
     labels: np.ndarray, groups: np.ndarray, share: float, random_seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split the training images in two: stratified by class, copies kept on one side.
+    """Return the rows to train on and those to validate on, sorted; copies stay on one side.
 
-    Parameters
-    ----------
-    labels, groups
-        int (n,): class and group of copies of each image.
-    share
-        Share of the images for validation; the split comes as near as whole folds allow.
-    random_seed
-        Same seed, same split.
-
-    Returns
-    -------
-    training, validation
-        Sorted row numbers.
+    Labels and groups of copies are int (n,). The split is stratified by class, and comes as near
+    to the validation share as whole folds allow. The same seed gives the same split.
     """
     smallest_class = int(np.unique(labels, return_counts=True)[1].min())
     folds = max(2, min(round(1 / share), smallest_class))  # each fold needs one of each class

@@ -29,18 +29,8 @@ def grad_cam(model: keras.Model, images: np.ndarray) -> tuple[str, np.ndarray]:
     """Return `activation_maps` of the deepest layer that tells places of every image apart.
 
     At the end of a small input's way the maps have one position, and a whole face one colour. The
-    same if all that the layer sees in a face speaks against its class.
-
-    Parameters
-    ----------
-    model, images
-        As for `activation_maps`.
-
-    Returns
-    -------
-    layer, heats
-        The layer's name, and float32 (n, rows, columns) from 0 to 1. If no layer will do for every
-        image, it is the one where most images have a hotter and a colder place.
+    same if all that the layer sees in a face speaks against its class. If no layer will do for
+    every image, it is the one where most images have a hotter and a colder place.
     """
     found = []
     for layer in layers_with_places(model):
@@ -52,26 +42,12 @@ def grad_cam(model: keras.Model, images: np.ndarray) -> tuple[str, np.ndarray]:
     return layer, heats
 
 
-def activation_maps(
-    model: keras.Model, layer: str, images: np.ndarray, targets: np.ndarray | None = None
-) -> np.ndarray:
-    """Return Grad-CAM: which places of a layer's maps raise the score of a class.
+def activation_maps(model: keras.Model, layer: str, images: np.ndarray) -> np.ndarray:
+    """Return Grad-CAM: which places of a layer's maps raise the score of the most probable class.
 
-    Parameters
-    ----------
-    model
-        Image (n, height, width, channels), 0 to 255 -> probabilities; layers by name.
-    layer
-        A convolution or pooling layer of it, for instance `conv5_3`.
-    images
-        uint8 or float.
-    targets
-        int (n,): the class whose score is explained; None takes the most probable one.
-
-    Returns
-    -------
-    np.ndarray
-        float32 (n, rows, columns) of the layer's maps, each image's values from 0 to 1.
+    For a convolution or pooling layer, for instance `conv5_3`, of a model from images (n, height,
+    width, channels), 0 to 255, to probabilities, that is float32 (n, rows, columns), each image's
+    values from 0 to 1.
 
     Notes
     -----
@@ -79,12 +55,16 @@ def activation_maps(
     the class score with respect to each, added up, and what speaks against the class is cut off.
     The slope is found by Keras' backend in use (TensorFlow, JAX or PyTorch).
     """
-    maps, after = _cut(model, layer)
+    # The layers of a model that was put together from another one know both, so it is cut in a
+    # copy, which has only its own. `after` gets the images too: a head may read earlier layers
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    maps = copy.get_layer(activated(copy, layer)).output
+    after = keras.Model([copy.input, maps], copy.output)
     images = keras.ops.convert_to_tensor(np.asarray(images, np.float32))
-    values = maps(images)
-    if targets is None:
-        targets = keras.ops.convert_to_numpy(after([images, values])).argmax(axis=1)
-    chosen = keras.ops.one_hot(np.asarray(targets), after.output.shape[-1], dtype="float32")
+    values = keras.Model(copy.input, maps)(images)
+    best = keras.ops.convert_to_numpy(after([images, values])).argmax(axis=1)
+    chosen = keras.ops.one_hot(best, after.output.shape[-1], dtype="float32")
 
     def score(x):  # noqa: ANN001, ANN202
         return keras.ops.sum(keras.ops.log(after([images, x]) + 1e-7) * chosen)
@@ -93,18 +73,6 @@ def activation_maps(
     values = np.asarray(keras.ops.convert_to_numpy(values), np.float32)
     heat = np.maximum((values * slopes.mean(axis=(1, 2), keepdims=True)).sum(axis=-1), 0)
     return heat / np.maximum(heat.max(axis=(1, 2), keepdims=True), 1e-12)
-
-
-def _cut(model: keras.Model, layer: str) -> tuple[keras.Model, keras.Model]:
-    """Cut a model in two behind a layer; the second half gets the images too.
-
-    It needs them where the head reads an earlier layer as well. The layers of a model that was put
-    together from another one know both, so the cut is made in a copy, which has only its own.
-    """
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    maps = copy.get_layer(activated(copy, layer)).output
-    return keras.Model(copy.input, maps), keras.Model([copy.input, maps], copy.output)
 
 
 def _gradient(function, x):  # noqa: ANN001, ANN202
@@ -138,26 +106,9 @@ def doubtful_labels(
 ) -> pd.DataFrame:
     """Return the images whose label cleanlab believes to be wrong, the worst first.
 
-    Every image is judged by a classifier that has not seen it (out-of-fold predictions); copies
-    stay in one fold.
-
-    Parameters
-    ----------
-    estimator
-        A scikit-learn classifier with `predict_proba`.
-    features
-        float (n, ...), one row per image.
-    images
-        With labels, classes and file names.
-    groups
-        int (n,): images of one group are copies of each other.
-    folds, random_seed
-        Of the split.
-
-    Returns
-    -------
-    pandas.DataFrame
-        row, file, label, suggested, quality (0 to 1; how much the label deserves trust).
+    Every image is judged by a classifier (with `predict_proba`) that has not seen it, from its
+    features (n, ...); the copies of one group, int (n,), stay in one fold. The quality, 0 to 1,
+    says how much a label deserves trust.
 
     Notes
     -----

@@ -9,31 +9,17 @@ from emotions.network.quiet_keras import keras
 
 
 class Movement:
-    """Remembers the weights of a model as they are now, to compare later ones with.
-
-    Parameters
-    ----------
-    model
-        Any; of models inside it every layer counts.
-    """
+    """Remembers the weights of a model, and of those inside it, to compare later ones with."""
 
     def __init__(self, model: keras.Model) -> None:
         self._layers = {layer.name: layer for layer in _with_kernel(model)}
         self._before = {name: _weights(layer) for name, layer in self._layers.items()}
 
     def table(self) -> pd.DataFrame:
-        """Return how far each layer has moved.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row per layer in the order of the network: `change`, the length of the difference
-            over the length of the weights before (0: not at all, 1: as far as they were from 0),
-            and `learns`, whether it is allowed to move.
-        """
+        """Return for each layer its relative `change`, and whether it `learns`."""
         rows = {
             name: {
-                "change": _distance(self._before[name], _weights(layer)),
+                "change": relative_change(self._before[name], _weights(layer)),
                 "learns": bool(layer.trainable_weights),
             }
             for name, layer in self._layers.items()
@@ -42,7 +28,7 @@ class Movement:
 
 
 def _with_kernel(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    """Give the convolutions and dense layers of a model and of the models inside it."""
+    """Yield the convolutions and dense layers of a model and of the models inside it."""
     if hasattr(layer, "kernel"):
         yield layer
     for part in getattr(layer, "layers", ()):
@@ -53,5 +39,9 @@ def _weights(layer: keras.layers.Layer) -> np.ndarray:
     return np.concatenate([np.asarray(array, np.float32).ravel() for array in layer.get_weights()])
 
 
-def _distance(before: np.ndarray, after: np.ndarray) -> float:
+def relative_change(before: np.ndarray, after: np.ndarray) -> float:
+    """Return the length of the difference over the length before.
+
+    0 is no change at all, 1 is as far as it was from 0.
+    """
     return float(np.linalg.norm(after - before) / max(np.linalg.norm(before), 1e-12))

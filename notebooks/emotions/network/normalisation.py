@@ -22,7 +22,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise maps, float (n, height, width, channels)."""
-        if not self._can_be_fused(inputs, mask):
+        plain = self.scale and self.center and not (self.renorm or self.synchronized)
+        maps = len(inputs.shape) == 4 and self.axis in (-1, 3) and mask is None
+        if not (keras.backend.backend() == "tensorflow" and plain and maps):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
@@ -37,11 +39,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
         # the operation's variance is that of the population (n - 1); Keras follows the batch's (n)
         self._follow(self.moving_variance, variance * (1 - 1 / values))
         return outputs
-
-    def _can_be_fused(self, inputs: Any, mask: Any) -> bool:
-        plain = self.scale and self.center and not (self.renorm or self.synchronized)
-        maps = len(inputs.shape) == 4 and self.axis in (-1, 3) and mask is None
-        return keras.backend.backend() == "tensorflow" and plain and maps
 
     def _follow(self, average: keras.Variable, value: Any) -> None:
         average.assign(average * self.momentum + value * (1 - self.momentum))

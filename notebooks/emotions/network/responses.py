@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from emotions.network.inputs import network_input
+from emotions.network.movement import relative_change
 from emotions.network.quiet_keras import keras
 
 Mean = tuple[float, float, float] | None
@@ -14,14 +15,8 @@ Mean = tuple[float, float, float] | None
 class Responses:
     """The maps of every layer of a backbone for single images; those of the last few are kept.
 
-    Convolutions take maps of any size, so one set of weights serves all input sizes.
-
-    Parameters
-    ----------
-    backbone
-        VGG16's convolutions, a plain chain of layers.
-    images
-        uint8 (n, height, width, channels).
+    Convolutions take maps of any size, so one set of weights serves all input sizes. The backbone
+    is a plain chain of layers; the images are uint8 (n, height, width, channels).
     """
 
     def __init__(self, backbone: keras.Model, images: np.ndarray) -> None:
@@ -73,30 +68,9 @@ class Responses:
     def change(
         self, row: int, one: tuple[int, Mean], other: tuple[int, Mean], layers: tuple[str, ...]
     ) -> pd.Series:
-        """Return how far the answers to an image move when it is prepared in another way.
+        """Return the relative change of each layer's channel means from one preparation to another.
 
-        Parameters
-        ----------
-        row
-            Of the image.
-        one, other
-            Input size and mean, before and after.
-        layers
-            Their names.
-
-        Returns
-        -------
-        pandas.Series
-            Per layer the length of the difference of the channels' means, over their length
-            before (0: nothing moves).
+        A preparation is input size and mean.
         """
         before, after = self.channel_means(row, *one), self.channel_means(row, *other)
-        return pd.Series(
-            {
-                name: float(
-                    np.linalg.norm(after[name] - before[name])
-                    / max(np.linalg.norm(before[name]), 1e-12)
-                )
-                for name in layers
-            }
-        )
+        return pd.Series({name: relative_change(before[name], after[name]) for name in layers})

@@ -10,16 +10,9 @@ WIDTHS = {0.25: "a quarter of the width", 0.5: "half width", 0.75: "three quarte
 
 
 def operate(backbone: Backbone, settings: Settings, faces: np.ndarray) -> Backbone:
-    """Slim, rescale and normalise a backbone as the settings want it, in this order.
+    """Slim, rescale and normalise a float32 backbone as the settings want it, in this order.
 
-    Parameters
-    ----------
-    backbone
-        VGG-Face as built, in float32.
-    settings
-        For `width`, `rescale` and `normalisation`.
-    faces
-        float (n, size, size, 3), prepared network input; some hundred training faces.
+    The faces are some hundred training faces as network input, float (n, size, size, 3).
     """
     if settings.width < 1:
         backbone = slim(backbone, settings.width)
@@ -33,12 +26,7 @@ def operate(backbone: Backbone, settings: Settings, faces: np.ndarray) -> Backbo
 def slim(backbone: Backbone, width: float) -> Backbone:
     """Keep in each convolution the filters with the largest weights; cut the next one to fit.
 
-    Parameters
-    ----------
-    backbone
-        VGG-Face's layers, without normalisation; stays as it is.
-    width
-        Share of the filters to keep, above 0 and up to 1; at least one stays.
+    At least one filter stays, and so does the backbone itself, which has no normalisation yet.
 
     Notes
     -----
@@ -46,7 +34,9 @@ def slim(backbone: Backbone, width: float) -> Backbone:
     absolute weights of a filter tells what it adds.
     """
     kept, inputs = {}, slice(None)
-    for layer in _convolutions(backbone.model):
+    for layer in backbone.model.layers:
+        if not isinstance(layer, keras.layers.Conv2D):
+            continue
         kernel, bias = layer.get_weights()
         count = max(1, round(width * kernel.shape[-1]))
         strength = np.abs(kernel).sum(axis=(0, 1, 2))
@@ -68,17 +58,7 @@ def rescale(backbone: Backbone, faces: np.ndarray) -> Backbone:
     that no face ever excites wake up, and one learning rate fits all layers (Salimans and Kingma
     2016, "Weight normalization", section 3, arXiv:1602.07868).
 
-    Parameters
-    ----------
-    backbone
-        Changed in place.
-    faces
-        float (n, size, size, 3), prepared network input; some hundred training faces.
-
-    Returns
-    -------
-    Backbone
-        The same model with its new digest.
+    The model is changed in place.
     """
     x = keras.ops.convert_to_tensor(faces)
     for layer in backbone.model.layers[1:]:
@@ -103,13 +83,6 @@ def normalise(backbone: Backbone, faces: np.ndarray) -> Backbone:
     and offset of the normalisation start as what undoes it on these faces. Behind `rescale` that
     is 1 and 0, a fresh normalisation.
 
-    Parameters
-    ----------
-    backbone
-        VGG-Face's layers, of any width; stays as it is.
-    faces
-        float (n, size, size, 3), prepared network input; some hundred training faces.
-
     Notes
     -----
     The length of a filter no longer changes what the network says, but how fast it learns: the
@@ -131,7 +104,3 @@ def normalise(backbone: Backbone, faces: np.ndarray) -> Backbone:
             norm.set_weights([gamma, bias + mean / scale, mean, variance])
         x = layer(x)
     return Backbone(model, f"{backbone.weights}, batch normalisation", digest(model))
-
-
-def _convolutions(model: keras.Model) -> list[keras.layers.Conv2D]:
-    return [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]

@@ -28,11 +28,6 @@ def import_keras_vggface() -> ModuleType:
     """Return the module `keras_vggface.models` of the real package, imported under Keras 3.
 
     The aliases are there only while it is imported, so that no other code meets them.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If keras-vggface is not installed.
     """
     if "keras_vggface.models" in sys.modules:
         return sys.modules["keras_vggface.models"]
@@ -42,12 +37,10 @@ def import_keras_vggface() -> ModuleType:
         vars(sys.modules[name]).update(_ALIASES[name])
     try:
         models = importlib.import_module("keras_vggface.models")
-        models.Activation = _activation_without_slash
+        models.Activation = lambda kind, name=None: keras.layers.Activation(
+            kind, name=name and name.replace("/", "_")
+        )
         return models
     finally:
         for name in added:
             del sys.modules[name]
-
-
-def _activation_without_slash(activation: str, name: str | None = None) -> keras.layers.Layer:
-    return keras.layers.Activation(activation, name=name.replace("/", "_") if name else None)

@@ -12,50 +12,22 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far faces may be changed; each face draws its own values within these limits.
+    """How far faces may be changed; each face draws its own values within these limits."""
 
-    Attributes
-    ----------
-    mirror
-        Whether half of the faces are mirrored left to right.
-    degrees
-        Turned by up to this many degrees.
-    shift
-        Moved by up to this share of the side, across and down.
-    zoom
-        Enlarged or shrunk by up to this share.
-    contrast
-        Changed by up to this share.
-    brightness
-        Changed by up to this share of 128 grey levels.
-    erase
-        Share of the faces of which a rectangle, an eighth to three eighths of the side wide and
-        high, is painted over by noise (Zhong et al. 2020, "Random erasing data augmentation",
-        arXiv:1708.04896).
-    """
-
-    mirror: bool = False
-    degrees: float = 0.0
-    shift: float = 0.0
-    zoom: float = 0.0
-    contrast: float = 0.0
-    brightness: float = 0.0
+    mirror: bool = False  # half of the faces, left to right
+    degrees: float = 0.0  # turned by up to so many
+    shift: float = 0.0  # moved by up to this share of the side, across and down
+    zoom: float = 0.0  # enlarged or shrunk by up to this share
+    contrast: float = 0.0  # changed by up to this share
+    brightness: float = 0.0  # changed by up to this share of 128 grey levels
+    # Share of the faces of which a rectangle, an eighth to three eighths of the side wide and high,
+    # is painted over by noise (Zhong et al. 2020, "Random erasing", arXiv:1708.04896).
     erase: float = 0.0
 
     def __call__(self, images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Return changed copies of some images.
+        """Return changed float32 copies of images (n, height, width, 1 or 3), 0 to 255.
 
-        Parameters
-        ----------
-        images
-            (n, height, width, channels) with 1 or 3 channels, grey levels 0 to 255.
-        random
-            Decides; the same state gives the same faces.
-
-        Returns
-        -------
-        np.ndarray
-            float32, the same shape, grey levels 0 to 255.
+        Another number of axes is a ValueError.
         """
         if images.ndim != 4:
             raise ValueError(f"images have 4 axes, these have the shape {images.shape}")
@@ -129,15 +101,9 @@ def mixup(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a batch in which each example is blended with another one, labels alike.
 
-    Parameters
-    ----------
-    inputs, targets
-        float (n, ...) and float (n, classes).
-    strength
-        Alpha of the Beta distribution that the share is drawn from (Zhang et al. 2018, "mixup:
-        beyond empirical risk minimization", arXiv:1710.09412).
-    random
-        Decides which and how much.
+    Inputs and targets are float (n, ...) and (n, classes). The strength is alpha of the Beta
+    distribution that the share is drawn from (Zhang et al. 2018, "mixup: beyond empirical risk
+    minimization", arXiv:1710.09412).
     """
     share = np.float32(random.beta(strength, strength))
     partner = random.permutation(len(inputs))

@@ -11,27 +11,14 @@ from emotions.files import read_rows
 from emotions.network.quiet_keras import keras
 from emotions.training.augmentation import Augmentation, mixup
 
-LARGE = 1 << 30  # bytes of the inputs from which on they are shuffled for reading from a disk
-BLOCK, WINDOW = 1 << 20, 1 << 28  # bytes that are then read together, and mixed with each other
-
 
 @dataclass(frozen=True)
 class Changes:
-    """How a training batch is changed at random.
+    """How a training batch is changed at random."""
 
-    Attributes
-    ----------
-    images
-        Changes images, if the inputs are images.
-    mirrored
-        The same inputs made of the mirrored images; half of the rows are taken from here.
-    mixup
-        Alpha of mixup; 0 does not blend.
-    """
-
-    images: Augmentation | None = None
-    mirrored: np.ndarray | None = None
-    mixup: float = 0.0
+    images: Augmentation | None = None  # changes images, if the inputs are images
+    mirrored: np.ndarray | None = None  # the inputs made of mirrored images, for half of the rows
+    mixup: float = 0.0  # alpha of mixup; 0 does not blend
 
     @property
     def any(self) -> bool:
@@ -53,30 +40,20 @@ class Changes:
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of inputs and labels, read from memory or from a memory map, for Keras' `fit`.
+    """Batches of some rows of inputs and labels, in memory or memory-mapped, for Keras' `fit`.
 
     Keras makes them in a thread beside the training step.
 
     Parameters
     ----------
-    inputs
-        (n, ...), any number type; batches are float32.
-    labels
-        int (n,).
-    rows
-        Row numbers to use.
-    batch_size
-        Rows per batch; the last one may be smaller.
+    inputs, labels
+        (n, ...) of any number type, and int (n,); batches are float32.
     random_seed
-        Shuffles by seed and epoch alone, so that a resumed training sees the same batches. None
-        keeps the order.
-    epoch
-        Number of the first epoch, from 0.
+        Shuffles by seed and epoch (from 0) alone, so that a resumed training sees the same
+        batches. None keeps the order, and changes nothing.
     together
         Give the batches of so many epochs as if they were one: Keras takes longer to begin an
         epoch than a small head to train one.
-    change
-        How the batches are changed at random; needs a random seed.
     classes
         Makes the labels one-hot rows of this length.
     """
@@ -99,19 +76,21 @@ class Batches(keras.utils.PyDataset):
         self.batch_size, self.random_seed, self.together = batch_size, random_seed, together
         self.change = change or Changes()
         self.one_hot = None if classes is None else np.eye(classes, dtype=np.float32)
-        self.row_bytes = max(1, inputs.nbytes // max(1, len(inputs)))
         self.begin(epoch)
 
     def begin(self, epoch: int, logs: dict | None = None) -> None:
         """Put the rows into the order of an epoch."""
         self.epoch, self.order = epoch, self.rows
         if self.random_seed is not None:
-            random = np.random.default_rng([self.random_seed, epoch])
-            self.order = shuffled(self.rows, self.row_bytes, random)
+            self.order = np.random.default_rng([self.random_seed, epoch]).permutation(self.rows)
 
     def release(self, logs: dict | None = None) -> None:
         """Let go of the inputs and their open file: TensorFlow keeps the batches of every `fit`."""
         self.inputs, self.change = np.empty(0), Changes()
+
+    def callback(self) -> keras.callbacks.Callback:
+        """Return what tells these batches which epoch begins, and when the training ends."""
+        return keras.callbacks.LambdaCallback(on_epoch_begin=self.begin, on_train_end=self.release)
 
     def __len__(self) -> int:
         return self.together * self._in_an_epoch()
@@ -134,47 +113,16 @@ class Batches(keras.utils.PyDataset):
         return self.change(self.inputs, rows, targets, random)
 
 
-def shuffled(rows: np.ndarray, row_bytes: int, random: np.random.Generator) -> np.ndarray:
-    """Return the rows in a random order; that of a large set can be read from a disk.
-
-    A disk reads neighbours fast and single rows slowly. So the blocks of a large set are shuffled,
-    then the rows within a window of many blocks.
-
-    Parameters
-    ----------
-    rows
-        Row numbers, int (n,).
-    row_bytes
-        Size of one row in the file.
-    random
-        Decides the order.
-    """
-    if len(rows) * row_bytes <= LARGE:
-        return random.permutation(rows)
-    blocks = np.array_split(np.sort(rows), -(-len(rows) * row_bytes // BLOCK))
-    order = random.permutation(len(blocks))
-    windows = np.array_split(order, -(-len(rows) * row_bytes // WINDOW))
-    mixed = [random.permutation(np.concatenate([blocks[k] for k in window])) for window in windows]
-    return np.concatenate(mixed)
-
-
 class SideBySide:
     """Features of several layers as one vector per image, joined where they are asked for.
 
-    Attributes
-    ----------
-    arrays
-        One per layer, (n, ...); in memory or memory-mapped.
-    shape, dtype, nbytes
-        Of the whole, (n, numbers of all layers), as if it were one array.
+    `arrays` are the layers', (n, ...), in memory or memory-mapped; `shape` is that of the whole.
     """
 
     def __init__(self, arrays: Sequence[np.ndarray]) -> None:
         self.arrays = tuple(arrays)
         numbers = sum(math.prod(array.shape[1:]) for array in self.arrays)
         self.shape = (len(self.arrays[0]), numbers)
-        self.dtype = np.result_type(*self.arrays)
-        self.nbytes = sum(array.nbytes for array in self.arrays)
 
     def __len__(self) -> int:
         return self.shape[0]

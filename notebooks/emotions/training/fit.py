@@ -26,25 +26,12 @@ COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
 
 @dataclass
 class Run:
-    """A finished or stopped training; the model has the weights of its best epoch.
+    """A finished or stopped training; the model has the weights of its best epoch."""
 
-    Attributes
-    ----------
-    history
-        One row per epoch (from 1): loss, accuracy, val_loss, val_accuracy.
-    best_epoch
-        The first epoch with the highest validation accuracy; 0 if there is none.
-    seconds
-        Time spent fitting, interrupted parts included.
-    stopped
-        Whether it was stopped before its last epoch. Then its checkpoint is kept, and the same
-        training goes on from there.
-    """
-
-    history: pd.DataFrame
-    best_epoch: int
-    seconds: float
-    stopped: bool
+    history: pd.DataFrame  # loss, accuracy, val_loss, val_accuracy of each epoch, from 1
+    best_epoch: int  # the first one with the highest validation accuracy; 0 if there is none
+    seconds: float  # spent fitting, interrupted parts included
+    stopped: bool  # before its last epoch; then its checkpoint is kept, to go on from
 
 
 def train(
@@ -56,19 +43,9 @@ def train(
 ) -> Run:
     """Fit the part that learns; the model ends with the weights of its best epoch.
 
-    Interrupt the kernel or set `stop` to end early: what was learnt is kept. A training that was
-    stopped or killed goes on from its last checkpoint, to the same result.
-
-    Parameters
-    ----------
-    task
-        From `prepare`.
-    on_epoch
-        Called after each epoch with the history so far.
-    stop
-        Set it from another thread to stop after the current steps, within a second or a batch.
-    checkpoint_every
-        Seconds between checkpoints.
+    Interrupt the kernel or set `stop` to end early, within a second or a batch: what was learnt is
+    kept. A training that was stopped or killed goes on from its last checkpoint, to the same
+    result. `on_epoch` gets the history so far; `checkpoint_every` is in seconds.
     """
     keeper = Keeper(task, on_epoch, stop, checkpoint_every)
     with contextlib.suppress(KeyboardInterrupt):
@@ -91,11 +68,7 @@ def arguments(task: "Task", keeper: "Keeper") -> dict:
         classes=classes,
     )
     validation = Batches(task.inputs, task.labels, task.validation, 512, classes=classes)
-    both = [
-        keras.callbacks.LambdaCallback(on_epoch_begin=batches.begin, on_train_end=batches.release),
-        keras.callbacks.LambdaCallback(on_train_end=validation.release),
-    ]
-    callbacks = [*both, keeper]
+    callbacks = [batches.callback(), validation.callback(), keeper]
     if settings.moving_average:  # behind the keeper, which reads the weights that were tested
         callbacks.append(keras.callbacks.SwapEMAWeights())
     return {
@@ -222,15 +195,7 @@ class Keeper(keras.callbacks.Callback):
 def read_checkpoint(
     file: Path, variables: list, best: list[np.ndarray]
 ) -> tuple[dict, list[np.ndarray], list[np.ndarray]] | None:
-    """Return state, variables and best weights of a checkpoint; None if none is there or fits.
-
-    Parameters
-    ----------
-    file
-        Written by `Keeper.save`.
-    variables, best
-        What they must have the shapes of.
-    """
+    """Return state, variables and best weights of a checkpoint, if it has these shapes, or None."""
     try:
         with np.load(file, allow_pickle=False) as saved:
             state = json.loads(saved["state"].item())

@@ -39,14 +39,7 @@ def optimizer(
 ) -> keras.optimizers.Optimizer:
     """Return Keras' SGD or Adam as the settings want it.
 
-    Parameters
-    ----------
-    settings
-        For the optimizer, its learning rate, schedule, momentum, weight decay and moving average.
-    steps_per_epoch
-        Updates in an epoch.
-    rates
-        Path of a variable -> the share of the learning rate that it learns with; 1 if not named.
+    `rates` has the share of the learning rate that a variable learns with, by its path, if not 1.
     """
     kind = OPTIMIZERS[settings.optimizer]
     options: dict[str, Any] = {"weight_decay": settings.weight_decay or None}

@@ -2,11 +2,11 @@
 
 import contextlib
 import functools
-import math
 import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -14,7 +14,12 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, StratifiedGroupKFold
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    ParameterGrid,
+    StratifiedGroupKFold,
+)
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -33,50 +38,28 @@ FEWEST_PER_CLASS = 10  # images that halving starts with, on average
 _TAKING_TURNS = threading.RLock()  # a worker may have several threads, a model has one state
 
 
+@dataclass(eq=False, repr=False)
 class HeadClassifier(ClassifierMixin, BaseEstimator):
     """The Keras head as a scikit-learn classifier with plain parameters.
 
     Keras' own `SKLearnClassifier` loses its epochs when scikit-learn clones it, and SciKeras does
     not work with scikit-learn 1.9; a clone of this one has all its parameters, because they are
     plain.
-
-    Parameters
-    ----------
-    optimizer, learning_rate, units, dropout, batch_size, epochs
-        As in `Settings`.
-    images
-        Train on so many of the images, drawn at random; None, or more than there are: all.
-    random_state
-        Starts weights, dropout and the order of the batches.
     """
 
-    def __init__(
-        self,
-        optimizer: str = "Adam",
-        learning_rate: float = 0.001,
-        units: int = 256,
-        dropout: float = 0.0,
-        batch_size: int = 64,
-        epochs: int = 50,
-        images: int | None = None,
-        random_state: int = 2013,
-    ) -> None:
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.units = units
-        self.dropout = dropout
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.images = images
-        self.random_state = random_state
+    optimizer: str = "Adam"
+    learning_rate: float = 0.001
+    units: int = 256
+    dropout: float = 0.0
+    batch_size: int = 64
+    epochs: int = 50
+    images: int | None = None  # train on so many, drawn at random; None, or too many: on all
+    random_state: int = 2013
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> "HeadClassifier":  # noqa: N803
         """Train a new head on features X, float (n, channels), and labels y (n,).
 
-        Raises
-        ------
-        ValueError
-            If X and y do not fit together or y has only one class.
+        If they do not fit together or y has only one class, it is a ValueError.
         """
         X, y = validate_data(self, X, y, dtype=np.float32)  # noqa: N806
         self.classes_ = unique_labels(y)
@@ -84,18 +67,16 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("The head needs at least two classes, but y has 1 class only.")
         rows = np.random.default_rng(self.random_state).permutation(len(X))[: self.images]
         self.mean_, self.variance_ = channel_statistics(X, np.sort(rows))
+        inputs, labels = self._scaled(X), np.searchsorted(self.classes_, y)
         with _TAKING_TURNS:
-            self._train(self._scaled(X), np.searchsorted(self.classes_, y), rows)
+            model = self._start()
+            batches = Batches(
+                inputs, labels, rows, self.batch_size, self.random_state, together=self.epochs
+            )
+            release = keras.callbacks.LambdaCallback(on_train_end=batches.release)
+            model.fit(batches, callbacks=[release], shuffle=False, verbose=0)
+            self.weights_ = model.get_weights()
         return self
-
-    def _train(self, inputs: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> None:
-        model = self._start()
-        batches = Batches(
-            inputs, labels, rows, self.batch_size, self.random_state, together=self.epochs
-        )
-        release = keras.callbacks.LambdaCallback(on_train_end=batches.release)
-        model.fit(batches, callbacks=[release], shuffle=False, verbose=0)
-        self.weights_ = model.get_weights()
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """Return probabilities (n, classes) for features X, float (n, channels)."""
@@ -167,16 +148,7 @@ def _traced_head(
 
 
 class FitCounter:
-    """A scikit-learn callback that counts the fits of a search in a progress bar.
-
-    Parameters
-    ----------
-    progress
-        Makes the bar: called with `total`, `desc` and `unit`, like tqdm.
-    fits
-        How many there will be.
-    client
-        Of the Dask workers that do the fits; None if this process does.
+    """A scikit-learn callback that counts the fits of a search in a progress bar like tqdm's.
 
     Notes
     -----
@@ -240,14 +212,9 @@ class FitCounter:
         self._bar.close()
 
 
-def count_combinations(grid: dict[str, list]) -> int:
-    """Return how many combinations of values a grid has."""
-    return math.prod(len(values) for values in grid.values())
-
-
-def count_fits(grid: dict[str, list], folds: int) -> int:
-    """Return the number of fits of a full search: combinations times folds."""
-    return count_combinations(grid) * folds
+def count_fits(searcher: GridSearchCV | HalvingGridSearchCV) -> int:
+    """Return how many trainings a search has compared, on all folds and in all rounds."""
+    return len(searcher.cv_results_["params"]) * searcher.n_splits_
 
 
 def halving_rounds(combinations: int, images: int, classes: int) -> list[tuple[int, int]]:
@@ -273,12 +240,7 @@ def halving_rounds(combinations: int, images: int, classes: int) -> list[tuple[i
 def share_of_work(rounds: list[tuple[int, int]], images: int) -> float:
     """Return the images that halving trains on, as a share of those of the full grid.
 
-    Parameters
-    ----------
-    rounds
-        From `halving_rounds`.
-    images
-        That one fit of the full grid trains on: those of all folds but one.
+    One fit of the full grid trains on `images`: those of all folds but one.
     """
     return sum(fits * min(wanted, images) for fits, wanted in rounds) / (rounds[0][0] * images)
 
@@ -305,33 +267,22 @@ def search(
         (copies of each other) stay in one fold.
     grid
         Parameter of `HeadClassifier` -> values to try.
-    epochs, folds, random_seed
-        Of each fit, of the cross-validation, of everything random.
-    progress
-        Makes a progress bar, like tqdm.
     kind
         `full`: every combination on all images. `halving`: rounds, see `halving_rounds`.
     client
         Of the Dask workers that do the fits (`emotions.training.workers`); None: this process.
 
-    Returns
-    -------
-    GridSearchCV or HalvingGridSearchCV
-        Fitted: `best_params_`, `best_score_`, `cv_results_`, `best_estimator_`.
-
-    Raises
-    ------
-    ValueError
-        If a class has fewer groups than there are folds.
+    If a class has fewer groups than there are folds, it is a ValueError.
     """
     features = np.asarray(features)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
     splits = list(splitter.split(features, labels, groups))
     estimator = HeadClassifier(epochs=epochs, random_state=random_seed)
     how = {"scoring": "accuracy", "cv": splits, "error_score": "raise"}
+    combinations = len(ParameterGrid(grid))
     if kind == "halving":
         classes = len(np.unique(labels))
-        rounds = halving_rounds(count_combinations(grid), len(labels), classes)
+        rounds = halving_rounds(combinations, len(labels), classes)
         searcher = HalvingGridSearchCV(
             estimator,
             grid,
@@ -342,10 +293,10 @@ def search(
             random_state=random_seed,
             **how,
         )
-        fits = sum(combinations for combinations, _ in rounds) * folds
+        fits = sum(kept for kept, _ in rounds) * folds
     else:
         searcher = GridSearchCV(estimator, grid, **how)
-        fits = count_fits(grid, folds)
+        fits = combinations * folds
     searcher.set_callbacks(FitCounter(progress, fits, client))
     with _on_workers(client, features, labels, splits):
         searcher.fit(features, labels)
@@ -379,14 +330,11 @@ def _on_workers(
 
 
 def results_table(searcher: GridSearchCV | HalvingGridSearchCV) -> pd.DataFrame:
-    """Return all combinations, the best first, with their accuracy in each fold.
+    """Return all combinations, the best first, with their accuracy in each fold, by their rank.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One column per parameter, then `fold_1` ..., `mean`, `spread` (standard deviation over the
-        folds), all shares of 0 to 1; the index is the rank from 1. After halving also `images`
-        before `fold_1`: what the combination trained on in its last round, which decides first.
+    Behind the parameters come `fold_1` ..., `mean`, `spread` (standard deviation over the folds),
+    all shares of 0 to 1. After halving also `images` before `fold_1`: what the combination trained
+    on in its last round, which decides first.
     """
     results = searcher.cv_results_
     table = pd.DataFrame(results["params"])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from emotions.data.copies import copy_groups
-from emotions.data.faces import FaceData, ImageSet
+from emotions.data.faces import FaceData
 from emotions.loops import Progress
 from emotions.network import head as surgery
 from emotions.network.backbone import Backbone, digest, precision
@@ -26,46 +26,22 @@ STATISTICS_IMAGES = 2048  # images that scale the head's input if nothing is cac
 
 @dataclass(frozen=True)
 class Task:
-    """All that a training needs, made by `prepare`.
+    """All that a training needs, made by `prepare`."""
 
-    Attributes
-    ----------
-    settings
-        What it was made from.
-    classes
-        Names of the emotions, sorted; label k is `classes[k]`.
-    inputs, labels
-        Of the training folder: what the trained part sees, (n, ...) and int (n,).
-    test_inputs, test_labels
-        The same of the folder for the one evaluation at the end.
-    training, validation
-        Row numbers of `inputs`.
-    model
-        The part that learns, compiled: `inputs` -> probabilities (n, classes).
-    whole
-        Image (n, height, width, channels), 0 to 255 -> probabilities; shares `model`'s layers.
-    change
-        How training batches are changed at random.
-    rates
-        Path of a weight -> the share of the learning rate that it learns with; 1 if not named.
-    weights, precision
-        Digest of the backbone's weights at the start, and its dtype policy.
-    """
-
-    settings: Settings
-    classes: tuple[str, ...]
-    inputs: np.ndarray
-    labels: np.ndarray
-    test_inputs: np.ndarray
+    settings: Settings  # what it was made from
+    classes: tuple[str, ...]  # names of the emotions, sorted; label k is `classes[k]`
+    inputs: np.ndarray  # (n, ...), what the trained part sees of the training folder
+    labels: np.ndarray  # int (n,)
+    test_inputs: np.ndarray  # the same of the folder for the one evaluation at the end
     test_labels: np.ndarray
-    training: np.ndarray
+    training: np.ndarray  # row numbers of `inputs`
     validation: np.ndarray
-    model: keras.Model
-    whole: keras.Model
+    model: keras.Model  # the part that learns, compiled: `inputs` -> probabilities (n, classes)
+    whole: keras.Model  # image (n, h, w, c), 0 to 255 -> probabilities; shares `model`'s layers
     change: Changes
-    rates: dict[str, float]
-    weights: str
-    precision: str
+    rates: dict[str, float]  # path of a weight -> its share of the learning rate, if not 1
+    weights: str  # digest of the backbone's weights at the start
+    precision: str  # its dtype policy
 
     def compiling(self) -> dict[str, Any]:
         """Return what `model` is compiled with."""
@@ -78,14 +54,7 @@ def split_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the row numbers to train on and to choose by, copies kept on one side.
 
-    Parameters
-    ----------
-    data
-        The images.
-    settings
-        For the share and the random seed.
-    left_out
-        bool (n,): training images to use for neither; None leaves none out.
+    Neither has the training images that are `left_out`, bool (n,).
     """
     groups = copy_groups(data.train.images)
     training, validation = split_off_validation(
@@ -96,18 +65,35 @@ def split_rows(
     return training[~left_out[training]], validation[~left_out[validation]]
 
 
-def some_images(data: FaceData, rows: np.ndarray) -> tuple[ImageSet, str]:
-    """Return some of the training images, and a key for the cache of their features."""
-    digest = hashlib.sha256(np.ascontiguousarray(rows, dtype=np.int64)).hexdigest()[:16]
-    return data.train.some(rows), f"{data.fingerprint}-some-{digest}"
-
-
 def feature_spec(settings: Settings, data: FaceData, policy: str, **changes: str) -> FeatureSpec:
     """Return the features of the settings' deepest layer, some of it changed."""
     values = {"layer": settings.layers[-1], "pooling": settings.pooling} | changes
     mean = channel_mean(settings.mean, data.train.images)
     size, crop = settings.image_size, settings.crop
     return FeatureSpec(image_size=size, mean=mean, precision=policy, crop=crop, **values)
+
+
+def kept_features(
+    settings: Settings,
+    data: FaceData,
+    part: str | np.ndarray,
+    backbone: Backbone,
+    specs: Sequence[FeatureSpec],
+    progress: Progress | None = None,
+) -> list[np.ndarray]:
+    """Return what the cache keeps of some images; see `features.features`.
+
+    They are all of `train` or `test`, `train-mirrored`, or some rows of the training images.
+    """
+    if not isinstance(part, str):
+        rows, images = np.ascontiguousarray(part, dtype=np.int64), data.train.some(part)
+        part = f"some-{hashlib.sha256(rows).hexdigest()[:16]}"
+    elif part == "train-mirrored":
+        images = replace(data.train, images=data.train.images[:, :, ::-1])
+    else:
+        images = {"train": data.train, "test": data.test}[part]
+    folder = settings.data / "cache" / "features"
+    return features(images, f"{data.fingerprint}-{part}", backbone, specs, folder, progress)
 
 
 def compute_features(
@@ -129,9 +115,8 @@ def compute_features(
     layers = ("pool3", "pool4", "pool5")
     specs |= {feature_spec(settings, data, policy, layer=x, pooling="flatten") for x in layers}
     ordered = sorted(specs, key=lambda spec: (spec.layer, spec.pooling))
-    folder = settings.data / "cache" / "features"
-    for name, images in (("train", data.train), ("test", data.test)):
-        features(images, f"{data.fingerprint}-{name}", backbone, ordered, folder, progress)
+    for part in ("train", "test"):
+        kept_features(settings, data, part, backbone, ordered, progress)
 
 
 def prepare(
@@ -145,28 +130,14 @@ def prepare(
 ) -> Task:
     """Compute or load the features, split, operate, compile.
 
-    Parameters
-    ----------
-    settings
-        What to train and how.
-    data
-        The images.
-    backbone
-        Built for `settings.image_size` under the dtype policy `policy`.
-    left_out
-        bool (n,): training images to leave out.
-    progress
-        Wraps an iterable, like tqdm.
+    The backbone is built for `settings.image_size` under the dtype policy `policy`; `left_out`,
+    bool (n,), are training images to leave out.
     """
     training, validation = split_rows(data, settings, left_out)
     pooling = pooling_model(settings, backbone, policy)
-    cached = not starts_from_images(settings)
-    if cached:
-        inputs = _cached_inputs(settings, data, backbone, policy, progress)
-    else:
-        inputs = _images(settings, data)
-    if cached and settings.trainable == "head":
-        statistics = channel_statistics(inputs.train, training)
+    inputs, test_inputs, change = _inputs(settings, data, backbone, policy, progress)
+    if settings.trainable == "head" and not starts_from_images(settings):
+        statistics = channel_statistics(inputs, training)
     else:
         sample = sample_features(settings, data, backbone, pooling, training)
         statistics = channel_statistics(sample, np.arange(len(sample)))
@@ -189,15 +160,15 @@ def prepare(
     task = Task(
         settings,
         data.train.classes,
-        inputs.train,
+        inputs,
         data.train.labels,
-        inputs.test,
+        test_inputs,
         data.test.labels,
         training,
         validation,
         model,
         whole,
-        inputs.change,
+        change,
         block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
         digest(backbone.model),
         policy,
@@ -228,42 +199,28 @@ def head_alone(settings: Settings) -> Settings:
     )
 
 
-@dataclass(frozen=True)
-class _Inputs:
-    """What the part that learns gets to see, and how it is changed while training."""
-
-    train: np.ndarray
-    test: np.ndarray
-    change: Changes
-
-
-def _images(settings: Settings, data: FaceData) -> _Inputs:
-    """Return the images as they are."""
-    change = Changes(AUGMENTATIONS[settings.augmentation], mixup=settings.mixup)
-    return _Inputs(data.train.images, data.test.images, change)
-
-
-def _cached_inputs(
+def _inputs(
     settings: Settings, data: FaceData, backbone: Backbone, policy: str, progress: Progress | None
-) -> _Inputs:
-    """Return the head's features, or the maps that the first learning block starts from."""
+) -> tuple[np.ndarray, np.ndarray, Changes]:
+    """Return what the part that learns sees of training and test images, and how it is changed.
+
+    It sees the images, the head's features, or the maps that the first learning block starts from.
+    """
+    if starts_from_images(settings):
+        change = Changes(AUGMENTATIONS[settings.augmentation], mixup=settings.mixup)
+        return data.train.images, data.test.images, change
     start = settings.start
     if start is None:
         specs = [feature_spec(settings, data, policy, layer=layer) for layer in settings.layers]
     else:
         specs = [feature_spec(settings, data, policy, layer=start, pooling="maps")]
-    folder = settings.data / "cache" / "features"
 
-    def of(images: ImageSet, name: str) -> np.ndarray:
-        key = f"{data.fingerprint}-{name}"
-        return side_by_side(features(images, key, backbone, specs, folder, progress))
+    def of(part: str) -> np.ndarray | SideBySide:
+        return side_by_side(kept_features(settings, data, part, backbone, specs, progress))
 
-    train, test = of(data.train, "train"), of(data.test, "test")
-    mirrored = None
-    if settings.augmentation == "mirror":
-        turned = replace(data.train, images=data.train.images[:, :, ::-1])
-        mirrored = of(turned, "train-mirrored")
-    return _Inputs(train, test, Changes(mirrored=mirrored, mixup=settings.mixup))
+    train, test = of("train"), of("test")
+    mirrored = of("train-mirrored") if settings.augmentation == "mirror" else None
+    return train, test, Changes(mirrored=mirrored, mixup=settings.mixup)
 
 
 def side_by_side(arrays: Sequence[np.ndarray]) -> np.ndarray | SideBySide:
@@ -278,11 +235,10 @@ def pooling_model(settings: Settings, backbone: Backbone, policy: str) -> keras.
             keras.Input(backbone.model.get_layer(layer).output.shape[1:], name=f"{layer}_maps")
             for layer in settings.layers
         ]
-        specs = [
-            FeatureSpec(layer, settings.pooling, settings.image_size, None, policy)
-            for layer in settings.layers
+        pooled = [
+            feature_layer(x, layer, settings.pooling, settings.image_size)
+            for x, layer in zip(maps, settings.layers, strict=True)
         ]
-        pooled = [feature_layer(x, spec) for x, spec in zip(maps, specs, strict=True)]
         if len(pooled) > 1:
             flat = [keras.layers.Flatten()(x) for x in pooled]
             pooled = [keras.layers.Concatenate(name="side_by_side")(flat)]

@@ -2,8 +2,8 @@
 
 import contextlib
 import re
+import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,11 +28,6 @@ def connect(settings: Settings) -> Iterator[Client | None]:
     """Yield a client of the workers that the setting `scheduler` names; None for this process.
 
     Workers on this machine end with the context; those of a scheduler go on.
-
-    Raises
-    ------
-    ClusterError
-        If there is no scheduler at the address, or no worker.
     """
     if settings.scheduler is None:
         yield None
@@ -60,10 +55,16 @@ def _local_workers(scheduler: str) -> LocalCluster:
 
 
 def _of_scheduler(settings: Settings) -> Client:
+    security = None
     try:
-        return Client(
-            settings.scheduler, security=_security(settings), timeout=SECONDS, set_as_default=False
-        )
+        if settings.scheduler.startswith("tls://"):
+            security = Security(
+                tls_ca_file=str(settings.tls_ca),
+                tls_client_cert=str(settings.tls_certificate),
+                tls_client_key=str(settings.tls_key),
+                require_encryption=True,
+            )
+        return Client(settings.scheduler, security=security, timeout=SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ClusterError(
             f"The Dask scheduler {settings.scheduler} cannot be used "
@@ -72,26 +73,11 @@ def _of_scheduler(settings: Settings) -> Client:
         ) from None
 
 
-def _security(settings: Settings) -> Security | None:
-    """Return the certificates for a scheduler that talks TLS."""
-    if not settings.scheduler.startswith("tls://"):
-        return None
-    return Security(
-        tls_ca_file=str(settings.tls_ca),
-        tls_client_cert=str(settings.tls_certificate),
-        tls_client_key=str(settings.tls_key),
-        require_encryption=True,
-    )
-
-
 def _hand_over_code(client: Client) -> None:
     """Give the workers of other machines this package, as it is here."""
     with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder) / f"{PACKAGE.name}.zip"
-        with zipfile.ZipFile(archive, "w") as content:
-            for file in sorted(PACKAGE.rglob("*.py")):
-                content.write(file, file.relative_to(PACKAGE.parent))
-        client.upload_file(str(archive))
+        name = str(Path(folder) / PACKAGE.name)
+        client.upload_file(shutil.make_archive(name, "zip", PACKAGE.parent, PACKAGE.name))
 
 
 def _check_workers(client: Client) -> None:
