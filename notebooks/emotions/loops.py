@@ -10,19 +10,6 @@ def with_progress(
 ) -> Iterable:
     """Return `items`, wrapped in the caller's progress bar if there is one.
 
-    Parameters
-    ----------
-    items
-        What is looped over.
-    progress
-        The bar, called like ``tqdm(iterable, total=..., desc=...)``, or None.
-    total
-        How many items there are, or None if nobody knows.
-    description
-        What the bar is called.
-    unit
-        `unit`, what one item is, if that helps the reader.
+    The `total` is None if nobody knows it; a `unit` says what one item is.
     """
-    if progress is None:
-        return items
-    return progress(items, total=total, desc=description, **unit)
+    return progress(items, total=total, desc=description, **unit) if progress else items

@@ -22,7 +22,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emotions.data.copies import copy_groups
-from emotions.data.faces import FaceData, ImageSet, fer2013_part
+from emotions.data.faces import FaceData, ImageSet
 from emotions.files import give_pages_back
 from emotions.loops import Progress, with_progress
 from emotions.network.quiet_keras import keras
@@ -282,16 +282,12 @@ def seen_in_training(data: FaceData) -> np.ndarray:
 def accuracy_by_part(files: Sequence[str], correct: np.ndarray) -> dict[str, float]:
     """Return the accuracy on the public and the private half of FER-2013's test, if it is that.
 
-    Parameters
-    ----------
-    files
-        Names of the test images; those of other data belong to no half.
-    correct
-        bool (n,): whether each image was classified right.
+    `files` are names of test images, those of other data belong to no half; `correct`, bool (n,),
+    says whether each was classified right.
     """
-    parts = fer2013_part(files)
-    known = [part for part in ("public", "private") if part in parts]
-    return {part: float(correct[parts == part].mean()) for part in known}
+    parts = pd.Series(files, dtype=str).str.extract("/(Public|Private)Test_")[0].str.lower()
+    means = pd.Series(correct).groupby(parts).mean()
+    return means.sort_index(ascending=False).to_dict()
 
 
 def summary(
