@@ -1,8 +1,12 @@
 """Is it the data you think: altered copies are told from the genuine set, whatever was altered."""
 
 import io
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import make_sketch
 import numpy as np
@@ -11,6 +15,8 @@ from emotions.data import origin, sketch, statistics
 from emotions.data.drawn import draw_data_set
 from emotions.data.faces import FaceData, ImageSet, load_faces
 from PIL import Image, ImageFilter, ImageOps
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -305,6 +311,45 @@ def test_large_images_are_read_a_few_at_a_time(drawn, monkeypatch):
     monkeypatch.setattr(statistics, "texture", lambda some: held.append(some.nbytes) or some[:, :1])
     statistics._described(images, np.arange(200))
     assert max(held) <= 2**23
+
+
+READ_LARGE_IMAGES = """
+import sys
+import numpy as np
+from emotions.data import sketch, statistics
+from emotions.data.faces import FaceData, ImageSet
+
+def peak():
+    lines = dict(line.split(":") for line in open("/proc/self/status"))
+    return int(lines["VmHWM"].split()[0]) / 1024
+
+parts = []
+for file in sys.argv[2:]:
+    images = np.load(file, mmap_mode="r")
+    labels = np.arange(len(images)) % 2
+    parts.append(ImageSet(images, labels, ("a", "b"), ("a/0.png",) * len(images)))
+data = FaceData(*parts, "made", "Made", "0" * 64, ())
+before = peak()
+{"sketch": sketch.sketch_of, "statistics": statistics.split_warnings}[sys.argv[1]](data)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak memory")
+@pytest.mark.parametrize("reader", ["sketch", "statistics"])
+def test_a_large_copy_is_never_in_memory_as_a_whole(tmp_path, reader):
+    for name, count in (("train", 4000), ("test", 1000)):  # empty files, that need no disk
+        shape = (count, 224, 224, 3)
+        np.lib.format.open_memmap(tmp_path / f"{name}.npy", "w+", np.uint8, shape)
+    files = [tmp_path / "train.npy", tmp_path / "test.npy"]
+    ended = subprocess.run(
+        [sys.executable, "-c", READ_LARGE_IMAGES, reader, *files],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "notebooks")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float(ended.stdout) < 300  # MiB; train.npy has 574
 
 
 # The genuine data: its sketch is altered, which is as good as altering 35,887 files ------------
