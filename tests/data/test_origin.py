@@ -361,13 +361,14 @@ def shipped() -> origin.Sketch:
     return replace(kept, measures=np.repeat(kept.measures, len(kept.test), axis=0))
 
 
-def test_names_tell_what_is_missing_of_a_copy_with_other_pixels(shipped):
+@pytest.mark.parametrize("named", [True, False])
+def test_a_class_that_was_thinned_out_of_a_copy_with_other_pixels(shipped, named):
     everything = np.arange(len(shipped.test))
     brighter = with_other_pixels(shipped, everything, 3)
-    brighter.measures[:, 0] *= 1.2
+    brighter = replace(brighter, numbers=shipped.numbers * named, measures=shipped.measures * 1.2)
     disgust = np.flatnonzero((shipped.labels == 1) & ~shipped.test)
     assert said(chosen(brighter, np.setdiff1d(everything, disgust[:350]))) == (
-        "about 35,537 images with other pixels (brighter), "
+        "about 35,537 images with other pixels (brighter, more contrast, sharper), "
         "350 images missing (train: 350 disgust), pixels"
     )
 

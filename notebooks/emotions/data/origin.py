@@ -32,7 +32,9 @@ SAMPLE = 1500  # images that tell whether a view occurs at all
 MOST_DIFFERENT_SIGNS = 8
 # Signs that an image must be nearer to a face of another place than to one of its own.
 ELSEWHERE = 2
-NOISE = 0.01  # of the images known by signs alone: up to 0.1 % are taken for another such image
+# Of the images known by signs alone up to 0.1 % are taken for another such image. So it counts what
+# more than 1 % of them are found to be, or more than 1 % of a class and 0.2 % of all in that class.
+NOISE, ANYWHERE = 0.01, 0.002
 HANDFUL = 0.05  # of the images looked up: so many are met by chance, or come in numbers not known
 ENOUGH = 0.25  # share of known images from which on data count as a copy
 
@@ -54,12 +56,21 @@ class Matches:
         unknown = np.equal(self.how, None)
         for view in VIEWS:
             self._by_signs(view)
-        # Up to how many images may be found wrong because signs are taken for another's.
-        self.noise = NOISE * np.sum(unknown & ~np.equal(self.how, None))
+        self.by_signs = np.flatnonzero(unknown & ~np.equal(self.how, None))
 
     def free(self) -> np.ndarray:
         """Return the genuine rows that no image stands for."""
         return np.setdiff1d(np.arange(len(self.genuine.signs)), self.row)
+
+    def certain(self, rows: np.ndarray, data: Sketch) -> np.ndarray:
+        """Return those rows of `data` that are too many to be signs taken for another's."""
+        if len(rows) > NOISE * len(self.by_signs):
+            return rows
+        places = pd.Series(_places(0, data, rows))
+        of_class = pd.Series(_places(0, self.data, self.by_signs)).value_counts()
+        share = NOISE * of_class.reindex(places, fill_value=0).to_numpy()
+        wrong = np.maximum(share, ANYWHERE * len(self.by_signs))
+        return rows[places.map(places.value_counts()).to_numpy() > wrong]
 
     def _take(self, images: np.ndarray, pictures: np.ndarray, keys: np.ndarray) -> None:
         """Give images the free rows whose key is their picture; those of their own place first."""
@@ -254,8 +265,7 @@ def _moved(found: Matches) -> list[str]:
     return [
         sentence
         for text, wrong in places.items()
-        if len(wrong) > found.noise
-        for sentence in _sentence(f"{what} {text}", wrong, genuine, genuine)
+        for sentence in _sentence(f"{what} {text}", found.certain(wrong, genuine), genuine, genuine)
     ]
 
 
@@ -267,11 +277,12 @@ def _counts(found: Matches) -> list[str]:
     more, missing = np.delete(strange, a), np.delete(free, b)
     if min(len(more), len(missing)) > HANDFUL * len(strange):
         return [f"{len(strange):,} images that are not recognised, so what is missing is not known"]
-    more, missing = (rows if len(rows) > found.noise else rows[:0] for rows in (more, missing))
     return (
         _sentence("images replaced or changed beyond recognition", free[b], genuine, genuine)
-        + _sentence("images added that are not recognised", more, data, genuine)
-        + _sentence("images missing", missing, genuine, genuine)
+        + _sentence(
+            "images added that are not recognised", found.certain(more, data), data, genuine
+        )
+        + _sentence("images missing", found.certain(missing, genuine), genuine, genuine)
     )
 
 
