@@ -21,7 +21,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 SECONDS_BEFORE_SAYING_SO = 1.0
-ROWS_AT_ONCE = 4096
+BYTES_AT_ONCE = 2**25
 
 
 class DataError(ValueError):
@@ -233,7 +233,8 @@ def read_rows(array: Any, rows: Any) -> np.ndarray:
 
 
 def row_by_row(array: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the rows of an array; of a memory-mapped one only `ROWS_AT_ONCE` are in memory."""
-    for start in range(0, len(array), ROWS_AT_ONCE):
-        yield from array[start : start + ROWS_AT_ONCE]
+    """Yield the rows of an array; of a memory-mapped one only `BYTES_AT_ONCE` are in memory."""
+    step = max(1, BYTES_AT_ONCE // max(1, array[:1].nbytes))
+    for start in range(0, len(array), step):
+        yield from array[start : start + step]
         give_pages_back(array)

@@ -316,7 +316,7 @@ def test_large_images_are_read_a_few_at_a_time(drawn, monkeypatch):
 READ_LARGE_IMAGES = """
 import sys
 import numpy as np
-from emotions.data import sketch, statistics
+from emotions.data import copies, sketch, statistics
 from emotions.data.faces import FaceData, ImageSet
 
 def peak():
@@ -329,14 +329,19 @@ for file in sys.argv[2:]:
     labels = np.arange(len(images)) % 2
     parts.append(ImageSet(images, labels, ("a", "b"), ("a/0.png",) * len(images)))
 data = FaceData(*parts, "made", "Made", "0" * 64, ())
+readers = {
+    "sketch": sketch.sketch_of,
+    "statistics": statistics.split_warnings,
+    "copies": copies.find_problems,
+}
 before = peak()
-{"sketch": sketch.sketch_of, "statistics": statistics.split_warnings}[sys.argv[1]](data)
+readers[sys.argv[1]](data)
 print(peak() - before)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak memory")
-@pytest.mark.parametrize("reader", ["sketch", "statistics"])
+@pytest.mark.parametrize("reader", ["sketch", "statistics", "copies"])
 def test_a_large_copy_is_never_in_memory_as_a_whole(tmp_path, reader):
     for name, count in (("train", 4000), ("test", 1000)):  # empty files, that need no disk
         shape = (count, 224, 224, 3)

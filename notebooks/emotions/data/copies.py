@@ -139,7 +139,7 @@ def find_problems(data: FaceData, *, progress: Progress | None = None) -> pd.Dat
           misses other stand-ins, such as a camera on a busier ground. Look before leaving out.
     """
     parts = {"train": data.train, "test": data.test}
-    copies = copy_groups(chain.from_iterable(part.images for part in parts.values()))
+    copies = copy_groups(chain.from_iterable(row_by_row(part.images) for part in parts.values()))
     # Images are compared at 48 x 48 pixels in grey.
     thumbnails = np.concatenate([small_grey(part.images) for part in parts.values()])
     table = pd.DataFrame(
@@ -156,7 +156,9 @@ def find_problems(data: FaceData, *, progress: Progress | None = None) -> pd.Dat
     table["copy_in_other_split"] = group["split"].transform("nunique") > 1
     table["conflicting_label"] = group["label"].transform("nunique") > 1
     table["single_grey"] = [
-        bool((image == image[0, 0]).all()) for part in parts.values() for image in part.images
+        bool((image == image[0, 0]).all())
+        for part in parts.values()
+        for image in row_by_row(part.images)
     ]
     table["low_detail"] = _low_detail(thumbnails)
     return table

@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from emotions.data.faces import FaceData
-from emotions.files import read_rows
+from emotions.files import read_rows, row_by_row
 
 SIDE = 48  # pixels of a small grey image
 AT_ONCE = 2**23  # values of images that are worked on at once: 56 images of 224x224 in colour
@@ -37,7 +37,7 @@ def small_grey(images: np.ndarray) -> np.ndarray:
     if images.shape[1:] == (SIDE, SIDE, 1):
         return np.asarray(images)[..., 0]
     small = np.empty((len(images), SIDE, SIDE), np.uint8)
-    for row, image in enumerate(images):
+    for row, image in enumerate(row_by_row(images)):
         grey = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L")
         small[row] = grey.resize((SIDE, SIDE), Image.Resampling.BOX)
     return small

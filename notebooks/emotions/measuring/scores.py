@@ -1,6 +1,7 @@
 """How good a classifier is, and how sure that is: mistakes, views, intervals, calibration."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from emotions.data.copies import copy_groups
 from emotions.data.faces import FaceData, ImageSet
-from emotions.files import give_pages_back
+from emotions.files import give_pages_back, row_by_row
 from emotions.loops import Progress, with_progress
 from emotions.network.quiet_keras import keras
 
@@ -275,7 +276,7 @@ def interval(correct: np.ndarray, random_seed: int, level: float = 0.95) -> tupl
 
 def seen_in_training(data: FaceData) -> np.ndarray:
     """Return which test images have an exact copy among the training images, bool (n,)."""
-    groups = copy_groups([*data.train.images, *data.test.images])
+    groups = copy_groups(chain(row_by_row(data.train.images), row_by_row(data.test.images)))
     return np.isin(groups[len(data.train) :], groups[: len(data.train)])
 
 
