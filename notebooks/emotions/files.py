@@ -21,15 +21,15 @@ import psutil
 from filelock import FileLock, Timeout
 
 SECONDS_BEFORE_SAYING_SO = 1.0
+BYTES_AT_ONCE = 2**25
 
 
 class DataError(ValueError):
-    """The data cannot be used or kept; the message names the file or folder and the mend."""
+    """The data cannot be used or kept.
 
-
-# --------------------------------------------------------------------------------------
-# Whole or not at all
-# --------------------------------------------------------------------------------------
+    Functions that read or write what is yours raise it, with one sentence that names the file or
+    folder and the mend.
+    """
 
 
 @contextmanager
@@ -37,11 +37,6 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what is written there becomes `path` at the end.
 
     After an error, and after the process was killed, `path` is as it was before.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written.
     """
     with scratch(path) as temporary:
         temporary.touch()
@@ -55,11 +50,6 @@ def new_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder to fill; it gets the name `target` when everything went well.
 
     If another process was faster, its folder stays and this one goes.
-
-    Raises
-    ------
-    DataError
-        If the folder cannot be written.
     """
     with scratch(target) as unfinished:
         unfinished.mkdir()
@@ -76,11 +66,6 @@ def scratch(target: Path) -> Iterator[Path]:
     """Yield a hidden path beside `target` for a file or a folder; it is gone afterwards.
 
     What a killed process left beside `target` goes as well.
-
-    Raises
-    ------
-    DataError
-        If writing fails: with one sentence that names `target`.
     """
     temporary = target.with_name(f".{target.stem[:40]}.unfinished-{_mark()}{target.suffix}")
     try:
@@ -88,17 +73,12 @@ def scratch(target: Path) -> Iterator[Path]:
         remove_leftovers(target.parent)
         yield temporary
     except OSError as error:
-        raise DataError(cannot_be_written(target, error)) from error
+        raise DataError(
+            f"{target} cannot be written ({error.strerror or one_line(error)}); "
+            "free some space, close it in other programs, or allow writing there."
+        ) from error
     finally:
         _remove(temporary)
-
-
-def cannot_be_written(path: Path, error: OSError) -> str:
-    """Say in one sentence that a file or folder cannot be written, why, and what helps."""
-    return (
-        f"{path} cannot be written ({error.strerror or one_line(error)}); "
-        "free some space, close it in other programs, or allow writing there."
-    )
 
 
 def one_line(error: Exception) -> str:
@@ -136,19 +116,11 @@ def _is_running(process_id: int, start: int) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there and can be removed."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
         return
-    try:
+    with suppress(OSError):  # a read-only folder: it stays, as everything else there
         path.unlink(missing_ok=True)
-    except OSError:  # a read-only folder: it stays, as everything else there
-        return
-
-
-# --------------------------------------------------------------------------------------
-# One at a time
-# --------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -177,10 +149,7 @@ def _acquired(target: Path) -> AbstractContextManager:
 def _lock_file(target: Path) -> Path:
     """Return a file to lock for `target`, in a temporary folder that only this user can write to.
 
-    Raises
-    ------
-    OSError
-        If there is no such folder.
+    OSError says that there is no such folder.
     """
     user = os.getuid() if hasattr(os, "getuid") else 0  # Windows: the folder is the user's anyway
     folder = Path(tempfile.gettempdir()) / f"emotions-course-{user}"
@@ -191,32 +160,15 @@ def _lock_file(target: Path) -> Path:
     return folder / f"{name[:32]}.lock"
 
 
-# --------------------------------------------------------------------------------------
-# Results
-# --------------------------------------------------------------------------------------
-
-
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON, keys in their order, numbers with at most six decimals."""
     with replacing(path) as temporary:
-        temporary.write_text(as_json(content), encoding="utf-8", newline="\n")
-
-
-def as_json(content: Any) -> str:
-    """Return `content` as JSON text, keys in their order, numbers with at most six decimals."""
-    return json.dumps(_rounded(content), indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(_rounded(content), indent=1, ensure_ascii=False) + "\n"
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def read_json(path: Path) -> Any:
-    """Return what `write_json` wrote.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    DataError
-        If the file was changed and is no JSON any more.
-    """
+    """Return what `write_json` wrote; FileNotFoundError if there is no such file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -245,12 +197,8 @@ def give_pages_back(array: Any) -> None:
     """Let go of a memory-mapped file's pages that this process has read or written.
 
     They come back from the file when they are needed; without this they stay, and count as this
-    process' memory until the whole file is in it. Arrays in memory stay as they are.
-
-    Parameters
-    ----------
-    array
-        Memory map, view of one, array in memory, None, or an object with such `arrays`.
+    process' memory until the whole file is in it. A view counts as its map, an object with `arrays`
+    as these; other arrays and None stay as they are.
     """
     for part in getattr(array, "arrays", (array,)):
         while part is not None and not isinstance(part, mmap.mmap):
@@ -263,46 +211,31 @@ def read_rows(array: Any, rows: Any) -> np.ndarray:
     """Return `array[rows]`; of a memory-mapped file without mapping its pages.
 
     One touched byte of a map brings up to 2 MiB of the file into this process' memory (Linux maps
-    a whole large folio), so that a few thousand scattered rows would bring all of a file.
-
-    Parameters
-    ----------
-    array
-        Memory map of a whole file as `numpy.load` makes it, or anything that can be indexed.
-    rows
-        Row numbers, int of any shape; for other indices the array is asked itself.
-
-    Raises
-    ------
-    IndexError
-        If a row is not there.
+    a whole large folio), so that a few thousand scattered rows would bring all of a file. `array`
+    is a map of a whole file as `numpy.load` makes it, and `rows` are numbers of rows, int of any
+    shape; other arrays, or by another index, are asked themselves. IndexError if there is no such
+    row.
     """
-    file = _file_of(array) if isinstance(rows, np.ndarray) and rows.dtype.kind in "iu" else None
-    if file is None or ((rows < -len(array)) | (rows >= len(array))).any():  # NumPy raises its own
-        return array[rows]
-    found = np.empty((rows.size, *array.shape[1:]), array.dtype)
-    with open(file, "rb", buffering=0) as opened:
-        for place, row in enumerate(rows.ravel().tolist()):
-            opened.seek(array.offset + (row % len(array)) * array.strides[0])
-            if (
-                opened.readinto(found[place : place + 1].view(np.uint8).reshape(-1))
-                < array.strides[0]
-            ):
-                return array[rows]
-    return found.reshape(*rows.shape, *array.shape[1:])
-
-
-def _file_of(array: Any) -> Path | None:
-    """Return the file of a memory map that holds the whole array row after row, if there is one."""
     whole = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap)
     if not (whole and array.flags.c_contiguous and array.ndim > 1 and array.size):
-        return None
-    file = array.filename and Path(array.filename)
-    return file if file and file.is_file() else None
+        return array[rows]
+    numbered = isinstance(rows, np.ndarray) and rows.dtype.kind in "iu"
+    if not (numbered and array.filename and Path(array.filename).is_file()):
+        return array[rows]
+    numbers = np.arange(len(array))[rows]  # from the end too; raises IndexError
+    found = np.empty((*rows.shape, *array.shape[1:]), array.dtype)
+    places = found.view(np.uint8).reshape(rows.size, array.strides[0])
+    with open(array.filename, "rb", buffering=0) as file:
+        for row, place in zip(numbers.ravel().tolist(), places, strict=True):
+            file.seek(array.offset + row * array.strides[0])
+            if file.readinto(place) < place.size:
+                raise DataError(f"{array.filename} became shorter while it was read: run again.")
+    return found
 
 
-def row_by_row(array: np.ndarray, at_once: int = 4096) -> Iterator[np.ndarray]:
-    """Yield the rows of an array; of a memory-mapped one only `at_once` are in memory."""
-    for start in range(0, len(array), at_once):
-        yield from array[start : start + at_once]
+def row_by_row(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the rows of an array; of a memory-mapped one only `BYTES_AT_ONCE` are in memory."""
+    step = max(1, BYTES_AT_ONCE // max(1, array[:1].nbytes))
+    for start in range(0, len(array), step):
+        yield from array[start : start + step]
         give_pages_back(array)

@@ -9,6 +9,4 @@ def with_progress(
     items: Iterable, progress: Progress | None, total: int | None, description: str, **unit: str
 ) -> Iterable:
     """Return `items`, in a progress bar if there is one; `unit` says what one of them is."""
-    if progress is None:
-        return items
-    return progress(items, total=total, desc=description, **unit)
+    return progress(items, total=total, desc=description, **unit) if progress else items

@@ -34,6 +34,14 @@ def test_two_views_are_the_image_and_its_mirror_image():
         scores.views_of(images, 3)
 
 
+def test_accuracy_by_half_of_the_contests_test():
+    files = ("a/PublicTest_1.jpg", "b/PrivateTest_2.png", "c/Training_3.jpg", "d/PublicTest.jpg")
+    found = scores.accuracy_by_part((*files, files[0]), np.array([1, 0, 1, 1, 0], bool))
+    assert list(found.items()) == [("public", 0.5), ("private", 0.0)]
+    assert scores.accuracy_by_part(files[2:], np.ones(2, bool)) == {}
+    assert scores.accuracy_by_part((), np.ones(2, bool)) == {}
+
+
 def test_a_moved_view_repeats_the_edge():
     images = np.arange(16 * 16).reshape(1, 16, 16, 1)
     up_left = scores.views_of(images, 10)[2]  # moved by one pixel up and to the left

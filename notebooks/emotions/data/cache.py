@@ -1,7 +1,5 @@
 """The decoded images of a data set, kept in a folder that is named after what they were made of."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import zlib
@@ -60,7 +58,12 @@ def write_cache(folder: Path, train: Listing, test: Listing, progress: Progress 
     """Decode all images and write the cache folder."""
     with new_folder(folder) as unfinished:
         side, counts = _decode_both(unfinished, train, test, progress)
-        _check_that_something_shows(counts, train, test)
+        for part, listing in zip(counts, (train, test), strict=True):
+            if part.plain == len(listing.files):
+                raise DataError(
+                    f"All {part.plain} images in {listing.folder} are one single grey or colour; "
+                    "get the data anew."
+                )
         info = {
             "fingerprint": fingerprint_of(unfinished, train, test),
             "notes": _notes(counts, side, train, test),
@@ -92,16 +95,9 @@ def _decode_both(
 
 
 def fingerprint_of(folder: Path, train: Listing, test: Listing) -> str:
-    """Return a sha256 (hex) of the content: splits, class names and decoded pixels.
+    """Return a sha256 (hex) of the content: splits, class names and decoded pixels in `folder`.
 
     It does not depend on the names or the order of the files.
-
-    Parameters
-    ----------
-    folder
-        Holds the decoded images of both splits.
-    train, test
-        What each image is.
     """
     lines = []
     for split, name, part in zip(("train", "test"), CACHE_FILES, (train, test), strict=True):
@@ -111,16 +107,6 @@ def fingerprint_of(folder: Path, train: Listing, test: Listing) -> str:
             digest.update(np.ascontiguousarray(pixels))
             lines.append(json.dumps([split, part.classes[label], digest.hexdigest()]))
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
-
-
-def _check_that_something_shows(counts: list[Counts], train: Listing, test: Listing) -> None:
-    """Raise `DataError` if all images of a split are one single grey or colour each."""
-    for part, listing in zip(counts, (train, test), strict=True):
-        if part.plain == len(listing.files):
-            raise DataError(
-                f"All {part.plain} images in {listing.folder} are one single grey or colour; "
-                "get the data anew."
-            )
 
 
 def _notes(counts: list[Counts], side: int, train: Listing, test: Listing) -> list[str]:
@@ -134,14 +120,10 @@ def _notes(counts: list[Counts], side: int, train: Listing, test: Listing) -> li
         f"Cropped or resized {fitted} of {total} images to {side} x {side} pixels.": fitted,
     }
     notes |= {text.format(changes[change]): changes[change] for change, text in CHANGES.items()}
-    return [sentence for sentence, count in notes.items() if count] + _few_images(train)
-
-
-def _few_images(train: Listing) -> list[str]:
-    """Return a sentence about the classes that are too small to learn and to be judged."""
-    counts = np.bincount(train.labels, minlength=len(train.classes))
-    few = [name for name, count in zip(train.classes, counts, strict=True) if count == 1]
-    return [f"Only 1 training image shows {', '.join(few)}: too few to learn from."] if few else []
+    images = np.bincount(train.labels, minlength=len(train.classes))
+    few = ", ".join(np.array(train.classes)[images == 1])
+    notes |= {f"Only 1 training image shows {few}: too few to learn from.": few}
+    return [sentence for sentence, found in notes.items() if found]
 
 
 def _file_checksum(path: Path) -> int:
@@ -154,5 +136,4 @@ def _file_checksum(path: Path) -> int:
 
 
 def _text_checksum(info: dict) -> int:
-    """Return the CRC-32 of what the info file holds."""
     return zlib.crc32(json.dumps(info, sort_keys=True).encode())

@@ -11,8 +11,6 @@ B. Barz, J. Denzler: *Do We Train on Test Data? Purging CIFAR of Near-Duplicates
 Imaging 6(6), 2020, arXiv:1902.00423. Why copies across splits matter.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 from itertools import chain
@@ -27,7 +25,7 @@ from scipy.sparse.csgraph import connected_components
 
 from emotions.data.faces import FaceData, ImageSet
 from emotions.data.statistics import small_grey
-from emotions.files import DataError, one_line, replacing, row_by_row
+from emotions.files import DataError, one_line, row_by_row, write_table
 from emotions.loops import Progress, with_progress
 
 # Chosen by looking at FER-2013. Of about 100 random pairs and the 14 largest groups that met both
@@ -49,17 +47,10 @@ TAKE_AGAIN = "delete it and make it again with notebook 01"
 
 
 def copy_groups(images: Iterable[np.ndarray]) -> np.ndarray:
-    """Number the images so that images with identical pixels share a number.
+    """Number images so that those with identical pixels share a number, int64 (n,).
 
-    Parameters
-    ----------
-    images : np.ndarray or iterable of np.ndarray
-        uint8 (n, height, width, channels), or the n images one by one.
-
-    Returns
-    -------
-    np.ndarray
-        int64 (n,): 0 for the first image and its copies, 1 for the next new one, ...
+    0 is for the first image and its copies, 1 for the next new one, ... The images come as uint8
+    (n, height, width, channels), or one by one.
     """
     rows = row_by_row(images) if isinstance(images, np.ndarray) else images
     digests = [hashlib.sha256(repr(row.shape).encode() + row.tobytes()).digest() for row in rows]
@@ -80,14 +71,15 @@ def _near_groups(
         with_progress(thumbnails[first], progress, len(first), "Hashing images")
     )
     vectors = thumbnails[first].reshape(len(first), -1)
-    joined = np.arange(len(first))
+    pairs = []
     starts = range(0, len(first), ROWS_AT_ONCE)
     for start in with_progress(starts, progress, len(starts), "Comparing images"):
         one, other = _similar_hashes(hashes, start)
-        different = joined[one] != joined[other]
-        one, other = one[different], other[different]
         same = _correlations(vectors, one, other) >= LEAST_CORRELATION
-        joined = _join(joined, one[same], other[same])
+        pairs.append((one[same], other[same]))
+    edges = np.concatenate(pairs, axis=1)
+    graph = coo_array((np.ones(edges.shape[1], bool), tuple(edges)), shape=(len(first),) * 2)
+    _, joined = connected_components(graph, directed=False)
     return _number_by_appearance(joined[copies])
 
 
@@ -119,17 +111,6 @@ def _correlations(vectors: np.ndarray, one: np.ndarray, other: np.ndarray) -> np
     return found
 
 
-def _join(groups: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return `groups`, where each item has the index of its group's first, with pairs joined."""
-    items = np.arange(len(groups))
-    starts, ends = np.append(items, one), np.append(groups, other)
-    shape = (len(groups), len(groups))
-    graph = coo_array((np.ones(len(starts), dtype=bool), (starts, ends)), shape=shape)
-    _, labels = connected_components(graph, directed=False)
-    _, first = np.unique(labels, return_index=True)
-    return first[labels]
-
-
 def _number_by_appearance(keys: list[bytes] | np.ndarray) -> np.ndarray:
     """Return int64 (n,): the same number for the same key, counted by first appearance."""
     numbers, _ = pd.factorize(np.asarray(keys, dtype=object))
@@ -138,13 +119,6 @@ def _number_by_appearance(keys: list[bytes] | np.ndarray) -> np.ndarray:
 
 def find_problems(data: FaceData, *, progress: Progress | None = None) -> pd.DataFrame:
     """Say for every image what may be wrong with it.
-
-    Parameters
-    ----------
-    data : FaceData
-        Both splits.
-    progress : callable, optional
-        Called like ``tqdm(iterable, total=..., desc=...)``; what it returns is iterated.
 
     Returns
     -------
@@ -165,7 +139,7 @@ def find_problems(data: FaceData, *, progress: Progress | None = None) -> pd.Dat
           misses other stand-ins, such as a camera on a busier ground. Look before leaving out.
     """
     parts = {"train": data.train, "test": data.test}
-    copies = copy_groups(chain.from_iterable(part.images for part in parts.values()))
+    copies = copy_groups(chain.from_iterable(row_by_row(part.images) for part in parts.values()))
     # Images are compared at 48 x 48 pixels in grey.
     thumbnails = np.concatenate([small_grey(part.images) for part in parts.values()])
     table = pd.DataFrame(
@@ -182,24 +156,18 @@ def find_problems(data: FaceData, *, progress: Progress | None = None) -> pd.Dat
     table["copy_in_other_split"] = group["split"].transform("nunique") > 1
     table["conflicting_label"] = group["label"].transform("nunique") > 1
     table["single_grey"] = [
-        bool((image == image[0, 0]).all()) for part in parts.values() for image in part.images
+        bool((image == image[0, 0]).all())
+        for part in parts.values()
+        for image in row_by_row(part.images)
     ]
     table["low_detail"] = _low_detail(thumbnails)
     return table
 
 
 def count_findings(problems: pd.DataFrame) -> dict[str, int]:
-    """Return how many images, or groups of copies, have each kind of problem.
+    """Return how many images, or groups of copies, of `find_problems` have each kind of problem.
 
-    Parameters
-    ----------
-    problems : pandas.DataFrame
-        From `find_problems`, of both splits.
-
-    Returns
-    -------
-    dict
-        A copy is surplus, in whichever split, if an earlier image shows the same.
+    A copy is surplus, in whichever split, if an earlier image shows the same.
     """
     surplus = problems.duplicated("copy_group")
     # identical pixels also show the same picture
@@ -217,34 +185,22 @@ def count_findings(problems: pd.DataFrame) -> dict[str, int]:
 
 def _low_detail(thumbnails: np.ndarray) -> np.ndarray:
     """Say which thumbnails, uint8 (n, 48, 48), are nearly everywhere about the same grey."""
-    return np.array(
-        [_largest_share(thumbnail) >= LOW_DETAIL_SHARE for thumbnail in thumbnails], dtype=bool
-    )
-
-
-def _largest_share(thumbnail: np.ndarray) -> float:
-    """Return the share of pixels in the fullest window of 16 neighbouring grey levels."""
-    below = np.append(0, np.bincount(thumbnail.ravel(), minlength=256).cumsum())
-    return (below[LOW_DETAIL_LEVELS:] - below[:-LOW_DETAIL_LEVELS]).max() / thumbnail.size
+    found = np.empty(len(thumbnails), bool)
+    for row, thumbnail in enumerate(thumbnails):
+        below = np.append(0, np.bincount(thumbnail.ravel(), minlength=256).cumsum())
+        fullest = (below[LOW_DETAIL_LEVELS:] - below[:-LOW_DETAIL_LEVELS]).max()
+        found[row] = fullest / thumbnail.size >= LOW_DETAIL_SHARE
+    return found
 
 
 def leave_out_list(problems: pd.DataFrame) -> pd.DataFrame:
-    """Return the training images that a clean run leaves out.
+    """Return the training images of `find_problems` that a clean run leaves out.
 
     The test split stays as it is, so that results can be compared with those of others. Near
     copies and images of low detail stay as well; whether these are faults is for eyes to decide.
 
-    Parameters
-    ----------
-    problems : pandas.DataFrame
-        From `find_problems`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns split (always "train"), file and reason; sorted by file. An image with several
-        reasons has the first of: "single grey", "conflicting label", "copy in test", "surplus
-        copy".
+    The columns are split (always "train"), file and reason, sorted by file. An image with several
+    reasons has the first of: "single grey", "conflicting label", "copy in test", "surplus copy".
     """
     train = problems[problems["split"] == "train"]
     reasons = {
@@ -264,38 +220,12 @@ def _sorted(leave_out: pd.DataFrame) -> pd.DataFrame:
 
 
 def save_leave_out(leave_out: pd.DataFrame, path: Path) -> None:
-    """Write the list as CSV; the same list gives the same bytes on every platform.
-
-    Parameters
-    ----------
-    leave_out : pandas.DataFrame
-        From `leave_out_list`.
-    path : Path
-        The CSV file; it is replaced if it is there.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written.
-    """
-    path = Path(path)
-    with replacing(path) as temporary:
-        _sorted(leave_out).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+    """Write the list as CSV; the same list gives the same bytes on every platform."""
+    write_table(Path(path), _sorted(leave_out).set_index("split"))
 
 
 def read_leave_out(path: Path) -> pd.DataFrame:
-    """Read a list that `save_leave_out` wrote.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns split, file and reason, all str.
-
-    Raises
-    ------
-    DataError
-        If the file is not there or is no such list.
-    """
+    """Read a list that `save_leave_out` wrote: columns split, file and reason, all str."""
     path = Path(path)
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
@@ -317,17 +247,7 @@ def read_leave_out(path: Path) -> pd.DataFrame:
 def left_out_rows(images: ImageSet, leave_out: pd.DataFrame) -> np.ndarray:
     """Return which training images are on the list, bool (n,).
 
-    Parameters
-    ----------
-    images : ImageSet
-        The training split.
-    leave_out : pandas.DataFrame
-        From `leave_out_list` or `read_leave_out`.
-
-    Raises
-    ------
-    DataError
-        If the list is for other data, or if a class would lose all its images.
+    The list must be for these data and leave an image of every class.
     """
     listed = set(leave_out["file"])
     unknown = sorted(listed - set(images.files))

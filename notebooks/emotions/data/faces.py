@@ -10,14 +10,11 @@ I. J. Goodfellow et al.: *Challenges in Representation Learning: A report on thr
 learning contests*. ICML 2013 workshop, arXiv:1307.0414. That is where FER-2013 comes from.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -33,30 +30,19 @@ RESERVED_TITLES = {"fer2013": "FER-2013", "sample": "drawn faces"}
 
 @dataclass(frozen=True)
 class ImageSet:
-    """The images of one split.
+    """The images of one split."""
 
-    Attributes
-    ----------
-    images : np.ndarray
-        uint8 (n, side, side, channels), 1 channel (grey) or 3 (RGB). May be a read-only memory
-        map of a file.
-    labels : np.ndarray
-        int64 (n,), each an index into `classes`.
-    classes : tuple of str
-        Names of the class folders, sorted.
-    files : tuple of str
-        "angry/Training_123.jpg": seen from the split's folder, with "/" on every platform.
-    """
-
+    # uint8 (n, side, side, channels), 1 channel (grey) or 3 (RGB); may be a read-only memory map
     images: np.ndarray
-    labels: np.ndarray
-    classes: tuple[str, ...]
+    labels: np.ndarray  # int64 (n,), each an index into `classes`
+    classes: tuple[str, ...]  # names of the class folders, sorted
+    # "angry/Training_123.jpg": seen from the split's folder, with "/" on every platform
     files: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def some(self, rows: np.ndarray) -> ImageSet:
+    def some(self, rows: np.ndarray) -> "ImageSet":
         """Return the images of some rows, int (n,), in their order."""
         files = tuple(self.files[row] for row in rows)
         return ImageSet(self.images[rows], self.labels[rows], self.classes, files)
@@ -64,26 +50,14 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class FaceData:
-    """Both splits and what is known about them.
-
-    Attributes
-    ----------
-    train, test : ImageSet
-        The two splits; they have the same classes, image size and channels.
-    name, title : str
-        For file names and for headings; see `name_and_title`.
-    fingerprint : str
-        sha256 of the content; see `emotions.data.cache.fingerprint_of`.
-    notes : tuple of str
-        One sentence for each thing that loading changed or skipped.
-    """
+    """Both splits, of the same classes, image size and channels, and what is known about them."""
 
     train: ImageSet
     test: ImageSet
-    name: str
-    title: str
-    fingerprint: str
-    notes: tuple[str, ...]
+    name: str  # for file names; see `name_and_title`
+    title: str  # for headings
+    fingerprint: str  # sha256 of the content; see `emotions.data.cache.fingerprint_of`
+    notes: tuple[str, ...]  # one sentence for each thing that loading changed or skipped
 
 
 def load_faces(
@@ -96,24 +70,9 @@ def load_faces(
     are turned as their EXIF orientation says, 16-bit values are scaled to 8 bits, and transparent
     pixels are put on white. There is one channel if all images are grey, else three.
 
-    Parameters
-    ----------
-    train_folder, test_folder : Path
-        Each holds one folder of PNG, JPEG or BMP images per class.
-    cache_folder : Path
-        Gets a folder with the decoded images. It is made again when a name, a size or a
-        modification time of the images changes, or when its checksums do not fit.
-    progress : callable, optional
-        Called like ``tqdm(iterable, total=..., desc=...)``; what it returns is iterated.
-
-    Returns
-    -------
-    FaceData
-
-    Raises
-    ------
-    DataError
-        If a folder, a class or an image cannot be used, or the cache cannot be written.
+    The folders hold one folder of PNG, JPEG or BMP images per class. `cache_folder` gets a folder
+    with the decoded images. It is made again when a name, a size or a modification time of the
+    images changes, or when its checksums do not fit.
     """
     train, test = list_split(Path(train_folder)), list_split(Path(test_folder))
     if train.folder.samefile(test.folder):
@@ -173,23 +132,3 @@ def name_and_title(train_folder: Path, drawn: bool, fingerprint: str) -> tuple[s
     if name.replace("_", "") in reserved:
         name, title = f"{name}_other", f"{title} (other)"
     return f"{name}_{fingerprint[:6]}", title
-
-
-def fer2013_part(files: Iterable[str]) -> np.ndarray:
-    """Return for each file of FER-2013's test split which half of the contest's test it is from.
-
-    Parameters
-    ----------
-    files : iterable of str
-        As in `ImageSet.files`.
-
-    Returns
-    -------
-    np.ndarray
-        str (n,): "public" for ``PublicTest_*``, "private" for ``PrivateTest_*``, else "".
-    """
-    parts = {"PublicTest": "public", "PrivateTest": "private"}
-    names = [PurePosixPath(file).name for file in files]
-    return np.array(
-        [parts.get(name.split("_")[0], "") if "_" in name else "" for name in names], dtype="<U7"
-    )

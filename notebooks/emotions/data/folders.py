@@ -1,7 +1,5 @@
 """What lies in the folder of a split: its classes and its images, without opening any of them."""
 
-from __future__ import annotations
-
 import os
 import stat
 from dataclasses import dataclass

@@ -9,8 +9,9 @@ low frequencies, which survive most changes and show nothing of a face.
 
 import json
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from emotions.data.sketch import VIEWS, Sketch, read_sketch, signs_of_view, sket
 from emotions.data.statistics import SIDE, split_warnings
 from emotions.files import write_json
 
-VERSION = 2  # raise it when the checks change: earlier findings are then made anew
+VERSION = 3  # raise it when the checks change: earlier findings are then made anew
 GENUINE = "genuine FER-2013"
 OTHER = "other data"
 DRAWN = "drawn faces"
@@ -29,49 +30,47 @@ SAMPLE = 1500  # images that tell whether a view occurs at all
 # the nearest other image differs in 12 (medians of 600 images); of faces that the
 # course draws, 3 in 100 have one that differs in at most 8.
 MOST_DIFFERENT_SIGNS = 8
-ELSEWHERE = (
-    2  # signs that an image must be nearer to a face of another place than to one of its own
-)
-NOISE = 0.01  # of the images known by their signs: up to 0.1 % are taken for another such image
+# Signs that an image must be nearer to a face of another place than to one of its own.
+ELSEWHERE = 2
+# Of the images known by signs alone up to 0.1 % are taken for another such image. So it counts what
+# more than 1 % of them are found to be, or more than 1 % of a class and 0.2 % of all in that class.
+NOISE, ANYWHERE = 0.01, 0.002
 HANDFUL = 0.05  # of the images looked up: so many are met by chance, or come in numbers not known
 ENOUGH = 0.25  # share of known images from which on data count as a copy
 
 UNRECOGNISABLE = "by name"
 
 
-# --------------------------------------------------------------------------------------
-# Which image of the genuine set each image is
-# --------------------------------------------------------------------------------------
-
-
 class Matches:
-    """Which images of a genuine set the images of a data set are.
-
-    Attributes
-    ----------
-    row
-        int (n,): the genuine image that an image stands for, each at most once; -1 for none.
-    how
-        Of each image: "exact", one of `VIEWS` if its pixels are others, "by name" if they tell
-        nothing any more, None if it is not known. Known images without a row are added copies.
-    """
+    """Which images of a genuine set the images of a data set are."""
 
     def __init__(self, data: Sketch, genuine: Sketch) -> None:
         self.data, self.genuine = data, genuine
+        # int (n,): the genuine image that an image stands for, each at most once; -1 for none.
         self.row = np.full(len(data.signs), -1)
+        # Of each image: "exact", one of `VIEWS` if its pixels are others, "by name" if they tell
+        # nothing any more, None if it is not known. Known images without a row are added copies.
         self.how = np.full(len(data.signs), None, object)
         self._exact()
         self._by_name()
+        unknown = np.equal(self.how, None)
         for view in VIEWS:
             self._by_signs(view)
+        self.by_signs = np.flatnonzero(unknown & ~np.equal(self.how, None))
 
     def free(self) -> np.ndarray:
         """Return the genuine rows that no image stands for."""
         return np.setdiff1d(np.arange(len(self.genuine.signs)), self.row)
 
-    def noise(self) -> float:
-        """Return up to how many images may be found wrong because signs are taken for another's."""
-        return NOISE * sum(np.equal(self.how, view).sum() for view in VIEWS)
+    def certain(self, rows: np.ndarray, data: Sketch) -> np.ndarray:
+        """Return those rows of `data` that are too many to be signs taken for another's."""
+        if len(rows) > NOISE * len(self.by_signs):
+            return rows
+        places = pd.Series(_places(0, data, rows))
+        of_class = pd.Series(_places(0, self.data, self.by_signs)).value_counts()
+        share = NOISE * of_class.reindex(places, fill_value=0).to_numpy()
+        wrong = np.maximum(share, ANYWHERE * len(self.by_signs))
+        return rows[places.map(places.value_counts()).to_numpy() > wrong]
 
     def _take(self, images: np.ndarray, pictures: np.ndarray, keys: np.ndarray) -> None:
         """Give images the free rows whose key is their picture; those of their own place first."""
@@ -162,53 +161,30 @@ def _pairs(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _lookup(wanted: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return for each number the row of the same known one, -1 if there is none."""
-    order = np.argsort(known, kind="stable")
-    places = np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)
-    rows = order[places]
-    return np.where(known[rows] == wanted, rows, -1)
-
-
-# --------------------------------------------------------------------------------------
-# Which data
-# --------------------------------------------------------------------------------------
+    rows = pd.Series(np.arange(len(known)), known)
+    return rows[~rows.index.duplicated()].reindex(wanted, fill_value=-1).to_numpy()
 
 
 def origin_of(data: FaceData, genuine: Sketch | None = None) -> str:
-    """Say in a few words which data these are.
+    """Return "genuine FER-2013", "FER-2013, altered: …", "drawn faces" or "other data".
 
-    Parameters
-    ----------
-    data
-        Both splits.
-    genuine
-        What to look for; FER-2013 if None.
-
-    Returns
-    -------
-    str
-        "genuine FER-2013", "FER-2013, altered: …", "drawn faces" or "other data".
+    Without a `genuine` set to look for it is FER-2013.
     """
     if genuine is None:
         fixed = {"fer2013": GENUINE, "sample": DRAWN}  # names that only these pixels get
         if data.name in fixed:
             return fixed[data.name]
         genuine = read_sketch()
-    changes = alterations(data, genuine)
-    if changes is None:
-        return OTHER
-    return f"FER-2013, altered: {', '.join(changes)}" if changes else GENUINE
-
-
-def alterations(data: FaceData, genuine: Sketch) -> list[str] | None:
-    """Return what was done to a genuine set to get these data; None if they are no copy of it.
-
-    The last item says by what the copy was recognised.
-    """
     found = differences(sketch_of(data), genuine)
     if found is None:
-        return None
-    changes = _enlarged(data) + found[0]
-    return [*changes, f"recognised by {found[1]}"] if changes else []
+        return OTHER
+    changes, grounds = found
+    side, channels = data.train.images.shape[2:]
+    changes = (["in colour"] if channels > 1 else []) + changes
+    changes = ([f"resized to {side}x{side} pixels"] if side != SIDE else []) + changes
+    return (
+        f"FER-2013, altered: {', '.join(changes)}, recognised by {grounds}" if changes else GENUINE
+    )
 
 
 def differences(data: Sketch, genuine: Sketch) -> tuple[list[str], str] | None:
@@ -216,12 +192,17 @@ def differences(data: Sketch, genuine: Sketch) -> tuple[list[str], str] | None:
     labels, renamed = _genuine_classes(data, genuine)
     data = replace(data, labels=labels)
     found = Matches(data, genuine)
-    by_name = np.equal(found.how, UNRECOGNISABLE)
-    pixels = np.mean(~np.equal(found.how, None) & ~by_name) >= ENOUGH
-    grounds = ["pixels"] * bool(pixels) + ["file names"] * bool(by_name.mean() >= ENOUGH)
-    if not grounds and _as_many_of_each(data, genuine):
+    known, by_name = ~np.equal(found.how, None), np.equal(found.how, UNRECOGNISABLE)
+    shares = {"pixels": np.mean(known & ~by_name), "file names": by_name.mean()}
+    counts = [
+        [sorted(np.bincount(part.labels[part.test == test] + 1)[1:]) for test in (False, True)]
+        for part in (data, genuine)
+    ]
+    if known.mean() >= ENOUGH:  # by one of the two, or by both together
+        grounds = [what for what, share in shares.items() if share >= ENOUGH] or [*shares]
+    elif counts[0] == counts[1]:
         grounds = ["the number of images of each class"]
-    if not grounds:
+    else:
         return None
     changes = renamed + _other_pixels(found) + _moved(found) + _counts(found)
     return changes, " and ".join(grounds)
@@ -246,21 +227,6 @@ def _genuine_classes(data: Sketch, genuine: Sketch) -> tuple[np.ndarray, list[st
         else:
             renamed.append(f"{name} for one that cannot be told")
     return labels, [f"other names of classes ({', '.join(renamed)})"] if renamed else []
-
-
-def _as_many_of_each(data: Sketch, genuine: Sketch) -> bool:
-    """Tell whether the images of each split and class are as many as in the genuine set."""
-    one, other = (
-        [sorted(np.bincount(part.labels[part.test == test] + 1)[1:]) for test in (False, True)]
-        for part in (data, genuine)
-    )
-    return one == other
-
-
-def _enlarged(data: FaceData) -> list[str]:
-    side, channels = data.train.images.shape[1], data.train.images.shape[-1]
-    found = [] if side == SIDE else [f"resized to {side}x{side} pixels"]
-    return found + (["in colour"] if channels > 1 else [])
 
 
 def _other_pixels(found: Matches) -> list[str]:
@@ -299,8 +265,7 @@ def _moved(found: Matches) -> list[str]:
     return [
         sentence
         for text, wrong in places.items()
-        if len(wrong) > found.noise()
-        for sentence in _sentence(f"{what} {text}", wrong, genuine, genuine)
+        for sentence in _sentence(f"{what} {text}", found.certain(wrong, genuine), genuine, genuine)
     ]
 
 
@@ -312,11 +277,12 @@ def _counts(found: Matches) -> list[str]:
     more, missing = np.delete(strange, a), np.delete(free, b)
     if min(len(more), len(missing)) > HANDFUL * len(strange):
         return [f"{len(strange):,} images that are not recognised, so what is missing is not known"]
-    more, missing = (rows if len(rows) > found.noise() else rows[:0] for rows in (more, missing))
     return (
         _sentence("images replaced or changed beyond recognition", free[b], genuine, genuine)
-        + _sentence("images added that are not recognised", more, data, genuine)
-        + _sentence("images missing", missing, genuine, genuine)
+        + _sentence(
+            "images added that are not recognised", found.certain(more, data), data, genuine
+        )
+        + _sentence("images missing", found.certain(missing, genuine), genuine, genuine)
     )
 
 
@@ -331,25 +297,11 @@ def _sentence(what: str, rows: np.ndarray, data: Sketch, genuine: Sketch) -> lis
     return [f"{len(rows):,} {what} ({'; '.join(said)})"] if len(rows) else []
 
 
-# --------------------------------------------------------------------------------------
-# Both, once for each data set
-# --------------------------------------------------------------------------------------
+class Findings(NamedTuple):
+    """What is known about where data come from."""
 
-
-@dataclass(frozen=True)
-class Findings:
-    """What is known about where data come from.
-
-    Attributes
-    ----------
-    origin
-        From `origin_of`.
-    warnings
-        From `split_warnings`.
-    """
-
-    origin: str
-    warnings: tuple[str, ...]
+    origin: str  # from `origin_of`
+    warnings: tuple[str, ...]  # from `split_warnings`
 
 
 def examine(data: FaceData, folder: Path) -> Findings:
@@ -360,5 +312,5 @@ def examine(data: FaceData, folder: Path) -> Findings:
         return Findings(str(kept["origin"]), tuple(map(str, kept["warnings"])))
     except (OSError, ValueError, KeyError, TypeError):
         found = Findings(origin_of(data), tuple(split_warnings(data)))
-        write_json(file, {"origin": found.origin, "warnings": list(found.warnings)})
+        write_json(file, found._asdict())
         return found

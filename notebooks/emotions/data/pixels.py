@@ -1,7 +1,5 @@
 """From image files to pixels: squares of one size, 8 bits, grey or RGB."""
 
-from __future__ import annotations
-
 import io
 import os
 from collections import Counter
@@ -99,26 +97,9 @@ def grey_or_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
 
 
 def read_image(file: Path, side: int, channels: int) -> np.ndarray:
-    """Read any single image as the images of a data set are read.
+    """Read any image file as those of a data set are read: uint8 (side, side, channels).
 
-    Parameters
-    ----------
-    file : Path
-        PNG, JPEG or BMP.
-    side : int
-        Of the square to cut and resize it to, in pixels.
-    channels : int
-        1 for grey, 3 for RGB.
-
-    Returns
-    -------
-    np.ndarray
-        uint8 (side, side, channels).
-
-    Raises
-    ------
-    DataError
-        If the file is not there or is no image.
+    It is cut to a square and resized to `side` pixels; 1 channel is grey, 3 are RGB.
     """
     pixels = decode(file, side).pixels
     if channels == 1 and pixels.ndim == 3:
@@ -169,10 +150,7 @@ def decode_split(
 ) -> Counts | None:
     """Write all images of a split to the file `target` as uint8 (n, side, side, channels).
 
-    Returns
-    -------
-    Counts or None
-        None if an image has colour although one channel was asked for.
+    None comes back if an image has colour although one channel was asked for.
     """
     paths = listing.paths
     shape = (len(paths), side, side, channels)

@@ -21,39 +21,29 @@ from emotions.files import give_pages_back
 SKETCH = Path(__file__).with_name("fer2013_sketch.npz")
 KAGGLE_NAME = re.compile(r"(?:Training|PublicTest|PrivateTest)_(\d{1,8})(?!\d)")
 FREQUENCIES = 8  # of each direction; the mean is left out
-VIEWS = ("", "mirrored", "inverted", "turned by 90 degrees", "turned by 180 degrees",
-         "turned by 270 degrees")  # fmt: skip
+# View -> are the directions swapped; are the signs of odd columns, odd rows, all of them others
+VIEWS = {
+    "": (False, False, False, False),
+    "mirrored": (False, True, False, False),
+    "inverted": (False, False, False, True),
+    "turned by 90 degrees": (True, False, True, False),
+    "turned by 180 degrees": (False, True, True, False),
+    "turned by 270 degrees": (True, True, False, False),
+}
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """What is known of each image of a data set.
+    """What is known of each image of a data set."""
 
-    Attributes
-    ----------
-    checksums
-        uint32 (n,), of the pixels.
-    signs
-        uint64 (n,), of the low frequencies.
-    numbers
-        uint32 (n,), those in Kaggle's file names; 0 if the name is another.
-    test
-        bool (n,), whether it belongs to the test split.
-    labels
-        Integers (n,), indices into `classes`.
-    classes
-        Sorted.
-    measures
-        float (n, 3): brightness, contrast and sharpness, in grey levels; the shipped sketch has
-        their medians alone, (1, 3).
-    """
-
-    checksums: np.ndarray
-    signs: np.ndarray
-    numbers: np.ndarray
-    test: np.ndarray
-    labels: np.ndarray
-    classes: tuple[str, ...]
+    checksums: np.ndarray  # uint32 (n,), of the pixels
+    signs: np.ndarray  # uint64 (n,), of the low frequencies
+    numbers: np.ndarray  # uint32 (n,), those in Kaggle's file names; 0 if the name is another
+    test: np.ndarray  # bool (n,), whether it belongs to the test split
+    labels: np.ndarray  # integers (n,), indices into `classes`
+    classes: tuple[str, ...]  # sorted
+    # float (n, 3): brightness, contrast and sharpness, in grey levels; the shipped sketch has
+    # their medians alone, (1, 3).
     measures: np.ndarray
 
 
@@ -112,16 +102,9 @@ def signs_of_view(signs: np.ndarray, view: str) -> np.ndarray:
 
     Mirroring changes the sign of every odd frequency, turning by 90 degrees swaps the directions.
     """
-    bits = (
-        np.unpackbits(signs[:, None].view(np.uint8), axis=1)
-        .astype(bool)
-        .reshape(-1, FREQUENCIES, FREQUENCIES)
-    )
+    swap, columns, rows, everything = VIEWS[view]
+    flat = np.unpackbits(signs[:, None].view(np.uint8), axis=1).astype(bool)
+    bits = flat.reshape(-1, FREQUENCIES, FREQUENCIES)
     odd = np.arange(FREQUENCIES) % 2 == 1
-    if view in ("turned by 90 degrees", "turned by 270 degrees"):
-        bits = bits.swapaxes(1, 2)
-    if view in ("mirrored", "turned by 180 degrees", "turned by 270 degrees"):
-        bits = bits ^ odd
-    if view in ("turned by 90 degrees", "turned by 180 degrees"):
-        bits = bits ^ odd[:, None]
-    return _packed(~bits if view == "inverted" else bits)
+    bits = bits.swapaxes(1, 2) if swap else bits
+    return _packed(bits ^ (columns & odd) ^ (rows & odd[:, None]) ^ everything)

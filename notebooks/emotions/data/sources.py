@@ -1,7 +1,6 @@
 """The folders of a data set from an archive, a CSV file, Kaggle or a drawing."""
 
-from __future__ import annotations
-
+import csv
 import re
 import shutil
 import stat
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-import pandas as pd
 from PIL import Image
 
 from emotions.data.folders import SUFFIXES, is_hidden
@@ -20,15 +18,16 @@ from emotions.loops import Progress, with_progress
 
 KAGGLE_NAME = "msambare/fer2013"
 CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
+CSV_COLUMNS = ("emotion", "pixels", "Usage")
 CSV_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 CSV_SPLITS = {"Training": "train", "PublicTest": "test", "PrivateTest": "test"}
 CSV_SIDE = 48  # pixels
-CSV_ROWS_AT_ONCE = 1000
 LARGEST_CSV = 2 * 1024**3  # bytes; FER-2013 has 0.3
 
 LARGEST_ARCHIVE = 2 * 1024**3  # bytes, unpacked
 LARGEST_RATIO = 200  # unpacked over packed bytes; photos stay near 1, zip bombs exceed 1000
 MOST_MEMBERS = 300_000
+MOST_LETTERS = 60  # of a foreign text in a message
 LONGEST_NAME = 255  # bytes; what the usual file systems allow
 
 GET_ARCHIVE = (
@@ -42,18 +41,6 @@ def prepare_folders(data_folder: Path, *, progress: Progress | None = None) -> t
     Taken is the first of these that is there: ``Face_emotions/``, ``archive.zip``,
     ``fer2013.csv`` or ``icml_face_data.csv``. The archive and the CSV files are turned into
     ``Face_emotions/``. If there is none of them, faces are drawn into ``drawn_faces/``.
-
-    Parameters
-    ----------
-    data_folder : Path
-        The course's data folder.
-    progress : callable, optional
-        Called like ``tqdm(iterable, total=..., desc=...)``; what it returns is iterated.
-
-    Raises
-    ------
-    DataError
-        If what is there cannot be used.
     """
     data_folder = Path(data_folder)
     faces = data_folder / "Face_emotions"
@@ -75,23 +62,7 @@ def prepare_folders(data_folder: Path, *, progress: Progress | None = None) -> t
 
 
 def download(data_folder: Path) -> Path:
-    """Download FER-2013 from Kaggle into ``Face_emotions/``, unless that is there already.
-
-    Parameters
-    ----------
-    data_folder : Path
-        The course's data folder.
-
-    Returns
-    -------
-    Path
-        The folder ``Face_emotions`` with ``train`` and ``test`` in it.
-
-    Raises
-    ------
-    DataError
-        If the download fails, for whatever reason.
-    """
+    """Download FER-2013 from Kaggle into ``Face_emotions/``, unless it is there; return that."""
     faces = Path(data_folder) / "Face_emotions"
     if faces.exists():
         _check_splits(faces)
@@ -112,7 +83,7 @@ def download(data_folder: Path) -> Path:
 
 
 def _check_splits(folder: Path) -> tuple[Path, Path]:
-    """Return the folders train and test; raise `DataError` if one is not there."""
+    """Return the folders train and test, which must be there."""
     for split in ("train", "test"):
         if not (folder / split).is_dir():
             raise DataError(
@@ -122,47 +93,33 @@ def _check_splits(folder: Path) -> tuple[Path, Path]:
     return folder / "train", folder / "test"
 
 
-def _check_new(folder: Path) -> None:
-    """Raise `DataError` if a folder that is to be made is there already."""
+@contextmanager
+def _making(folder: Path, source: Path) -> Iterator[Path]:
+    """Yield a folder to fill; it becomes `folder`, which must not be there yet.
+
+    It gets a note of what it was made from, so that `make uninstall` knows it from yours.
+    """
     if folder.exists():
         raise DataError(f"The folder {folder} is there already; delete or rename it first.")
-
-
-def _mark_as_made(folder: Path, source: str) -> None:
-    """Leave a note of what a folder was made from, so that `make uninstall` knows it from yours."""
-    (folder / ".made_by_course").write_text(source, encoding="utf-8")
+    with new_folder(folder) as unfinished:
+        yield unfinished
+        (unfinished / ".made_by_course").write_text(source.name, encoding="utf-8")
 
 
 def unpack_archive(archive: Path, folder: Path, *, progress: Progress | None = None) -> None:
     """Unpack the images of a zip archive to ``folder/train/<class>/`` and ``folder/test/<class>/``.
 
-    Only images in such folders are written; a folder around train and test is left away. The
-    folder is either complete afterwards or not there.
-
-    Parameters
-    ----------
-    archive : Path
-        The zip file.
-    folder : Path
-        Must not be there yet.
-    progress : callable, optional
-        Called like ``tqdm(iterable, total=..., desc=...)``; what it returns is iterated.
-
-    Raises
-    ------
-    DataError
-        If the archive is damaged, unsafe, too big or holds something else, or if the folder is
-        there already.
+    Only images in such folders are written; a folder around train and test is left away. `folder`
+    must not be there yet; it is either complete afterwards or not there.
     """
-    archive, folder = Path(archive), Path(folder)
-    _check_new(folder)
+    archive = Path(archive)
     with _reading_archive(archive):
         opened = zipfile.ZipFile(archive)
     with opened:
         members = opened.infolist()
         _check_members(members, archive)
         targets = _plan_targets(members, archive)
-        with new_folder(folder) as unfinished:
+        with _making(Path(folder), archive) as unfinished:
             for target, member in with_progress(
                 targets.items(), progress, len(targets), f"Unpacking {archive.name}"
             ):
@@ -171,7 +128,6 @@ def unpack_archive(archive: Path, folder: Path, *, progress: Progress | None = N
                 path = unfinished / target
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            _mark_as_made(unfinished, archive.name)
 
 
 @contextmanager
@@ -188,7 +144,7 @@ def _reading_archive(archive: Path) -> Iterator[None]:
 
 
 def _check_members(members: list[zipfile.ZipInfo], archive: Path) -> None:
-    """Raise `DataError` if an archive could do harm when it is unpacked."""
+    """Refuse an archive that could do harm when it is unpacked."""
     unpacked = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
     for member in members:
@@ -209,9 +165,9 @@ def _check_members(members: list[zipfile.ZipInfo], archive: Path) -> None:
             raise DataError(f"The archive {archive} holds {words}; delete it and {GET_ARCHIVE}.")
 
 
-def shortened(text: str, length: int = 60) -> str:
+def shortened(text: str) -> str:
     """Return a foreign text in quotes, without characters that do not print, not too long."""
-    return ascii(text if len(text) <= length else text[:length] + "...")
+    return ascii(text if len(text) <= MOST_LETTERS else text[:MOST_LETTERS] + "...")
 
 
 def _member_problem(member: zipfile.ZipInfo) -> str:
@@ -263,29 +219,15 @@ def convert_csv(csv_file: Path, folder: Path, *, progress: Progress | None = Non
     """Turn the contest's CSV file into ``folder/train/<emotion>/`` and ``folder/test/<emotion>/``.
 
     Files are 8-bit grey PNGs named ``Training_00001.png``, ``PublicTest_00001.png`` and
-    ``PrivateTest_00001.png``, numbered as in the file. Both test parts go to ``test``. The
-    folder is either complete afterwards or not there.
+    ``PrivateTest_00001.png``, numbered as in the file. Both test parts go to ``test``. `folder`
+    must not be there yet; it is either complete afterwards or not there.
 
-    Parameters
-    ----------
-    csv_file : Path
-        Columns emotion (0 to 6), pixels (2304 numbers from 0 to 255 with spaces between) and
-        Usage (Training, PublicTest or PrivateTest).
-    folder : Path
-        Must not be there yet.
-    progress : callable, optional
-        Called like ``tqdm(iterable, total=..., desc=...)``; what it returns is iterated. The
-        total is not known beforehand and given as None.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be used (with the line), or if the folder is there already.
+    The columns are emotion (0 to 6), pixels (2304 numbers from 0 to 255 with spaces between) and
+    Usage (Training, PublicTest or PrivateTest). A message names the line that cannot be used.
     """
-    csv_file, folder = Path(csv_file), Path(folder)
-    _check_new(folder)
+    csv_file = Path(csv_file)
     counts: Counter[str] = Counter()
-    with new_folder(folder) as unfinished:
+    with _making(Path(folder), csv_file) as unfinished:
         rows = _csv_rows(csv_file)
         for line, emotion, pixels, usage in with_progress(
             rows, progress, None, f"Converting {csv_file.name}"
@@ -299,7 +241,6 @@ def convert_csv(csv_file: Path, folder: Path, *, progress: Progress | None = Non
             raise DataError(
                 f"The file {csv_file} has no rows for training or none for testing; get it anew."
             )
-        _mark_as_made(unfinished, csv_file.name)
 
 
 def _csv_rows(csv_file: Path) -> Iterator[tuple[int, str, str, str]]:
@@ -309,32 +250,25 @@ def _csv_rows(csv_file: Path) -> Iterator[tuple[int, str, str, str]]:
             raise DataError(
                 f"The file {csv_file} is larger than {LARGEST_CSV // 1024**3} GiB; get it anew."
             )
-        chunks = pd.read_csv(
-            csv_file,
-            dtype=str,
-            encoding="utf-8",
-            keep_default_na=False,
-            skip_blank_lines=False,  # else the line numbers would be wrong
-            chunksize=CSV_ROWS_AT_ONCE,
-        )
-        with chunks:
-            for chunk in chunks:
-                if not isinstance(chunk.index, pd.RangeIndex):  # pandas took a column as names
-                    raise DataError(f"Line 2 of {csv_file} has too many fields; get it anew.")
-                rows = chunk.rename(columns=str.strip).fillna("")
-                for name in ("emotion", "pixels", "Usage"):
-                    if name not in rows:
-                        raise DataError(f"Line 1 of {csv_file} lacks the column {name}; add it.")
-                    if list(rows.columns).count(name) > 1:
-                        raise DataError(f"Line 1 of {csv_file} has {name} twice; delete one.")
-                for index, *row in rows[["emotion", "pixels", "Usage"]].itertuples():
-                    if any(row):
-                        yield index + 2, *(value.strip() for value in row)
+        with open(csv_file, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restval="", strict=True)
+            if not reader.fieldnames:
+                raise csv.Error("its first line is empty")
+            reader.fieldnames = names = [name.strip() for name in reader.fieldnames]
+            for name in CSV_COLUMNS:
+                if name not in names:
+                    raise DataError(f"Line 1 of {csv_file} lacks the column {name}; add it.")
+                if names.count(name) > 1:
+                    raise DataError(f"Line 1 of {csv_file} has {name} twice; delete one.")
+            for row in reader:
+                if None in row:
+                    raise csv.Error(f"line {reader.line_num} has too many fields")
+                values = [row[name].strip() for name in CSV_COLUMNS]
+                if any(values):
+                    yield reader.line_num, *values
     except FileNotFoundError as error:
         raise DataError(f"The file {csv_file} is not there; check its name.") from error
-    except DataError:
-        raise
-    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+    except (OSError, UnicodeError, csv.Error) as error:
         raise DataError(
             f"The file {csv_file} is no table that can be read ({one_line(error)}); get it anew."
         ) from error

@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from emotions.data.faces import FaceData
-from emotions.files import read_rows
+from emotions.files import read_rows, row_by_row
 
 SIDE = 48  # pixels of a small grey image
 AT_ONCE = 2**23  # values of images that are worked on at once: 56 images of 224x224 in colour
@@ -37,7 +37,7 @@ def small_grey(images: np.ndarray) -> np.ndarray:
     if images.shape[1:] == (SIDE, SIDE, 1):
         return np.asarray(images)[..., 0]
     small = np.empty((len(images), SIDE, SIDE), np.uint8)
-    for row, image in enumerate(images):
+    for row, image in enumerate(row_by_row(images)):
         grey = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L")
         small[row] = grey.resize((SIDE, SIDE), Image.Resampling.BOX)
     return small
@@ -46,30 +46,17 @@ def small_grey(images: np.ndarray) -> np.ndarray:
 def images_per_class(classes: Sequence[str], labels: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Return how many images there are of each class, a column for each set of them.
 
-    Parameters
-    ----------
-    classes
-        Names, in the order of the labels.
-    labels
-        Name of a set -> int (n,), each an index into `classes`.
+    `labels` are name of a set -> int (n,), each an index into `classes`.
     """
     counts = {name: np.bincount(of, minlength=len(classes)) for name, of in labels.items()}
     return pd.DataFrame(counts, index=pd.Index(classes, name="emotion"))
 
 
 def measure(images: np.ndarray) -> pd.DataFrame:
-    """Return brightness, contrast and sharpness of each image.
+    """Return brightness, contrast and sharpness of images, uint8 (n, height, width, channels).
 
-    Parameters
-    ----------
-    images
-        uint8 (n, height, width, channels).
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per image, in grey levels of 0 to 255: the mean, the standard deviation, and the
-        mean absolute difference between horizontal and vertical neighbours.
+    One row per image, in grey levels of 0 to 255: the mean, the standard deviation, and the mean
+    absolute difference between horizontal and vertical neighbours.
     """
     rows = []
     for part in batches(images):
@@ -85,11 +72,8 @@ def measure(images: np.ndarray) -> pd.DataFrame:
 def compare(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Return how far the distributions of each column are apart.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row per column: the largest gap between the cumulative distributions (Kolmogorov and
-        Smirnov's statistic, 0 to 1) and the gap that chance alone exceeds once in twenty times.
+    A row per column: the largest gap between the cumulative distributions (Kolmogorov and
+    Smirnov's statistic, 0 to 1) and the gap that chance alone exceeds once in twenty times.
     """
     sizes = len(one) * len(other) / (len(one) + len(other))
     gaps = {name: ks_2samp(one[name], other[name]).statistic for name in one}
@@ -97,29 +81,23 @@ def compare(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{"by chance up to": 1.358 / np.sqrt(sizes)})
 
 
-# --------------------------------------------------------------------------------------
-# Train against test
-# --------------------------------------------------------------------------------------
-
-
 def split_warnings(data: FaceData, random_seed: int = 0) -> list[str]:
     """Say in what train and test differ more than two samples of one source would.
 
     Brightness, contrast and sharpness are compared by their distributions. Whatever else differs,
     a small classifier finds: it learns to tell training images from test images by numbers that
-    describe an image but not whose face it shows, on as many images of each class from both.
-
-    Returns
-    -------
-    list of str
-        A sentence per difference; empty if they look alike.
+    describe an image but not whose face it shows, on as many images of each class from both. The
+    list has a sentence per difference and is empty if they look alike.
     """
     parts = zip((data.train, data.test), _balanced(data, random_seed), strict=True)
     (measures, one), (other_measures, other) = (_described(p.images, rows) for p, rows in parts)
-    table = _largest_gaps(measures, other_measures)
+    gaps = compare(measures, other_measures)["largest gap"]
+    # 1.95: what chance alone exceeds once in a thousand times
+    by_chance = 1.95 * np.sqrt((len(one) + len(other)) / (len(one) * len(other)))
     found = [
         f"{name.split(' (')[0]} differs between train and test (largest gap {gap:.2f})"
-        for name, gap in table.items()
+        for name, gap in gaps.items()
+        if gap > max(LARGEST_GAP, by_chance)
     ]
     few = min(len(one), len(other)) < FEWEST
     area, bound = (0.5, 1.0) if few else tell_apart(one, other, random_seed)
@@ -151,35 +129,16 @@ def _described(images: np.ndarray, rows: np.ndarray) -> tuple[pd.DataFrame, np.n
     """Return `measure` and `texture` of some images, a few of them in memory at a time."""
     step = batches(images)[0].stop
     read = (read_rows(images, rows[start : start + step]) for start in range(0, len(rows), step))
-    found = [(measure(part), texture(part)) for part in read]
-    return pd.concat([m for m, _ in found], ignore_index=True), np.concatenate(
-        [t for _, t in found]
-    )
-
-
-def _largest_gaps(one: pd.DataFrame, other: pd.DataFrame) -> pd.Series:
-    """Return the gaps between the distributions of those columns that differ by more than usual."""
-    gaps = compare(one, other)["largest gap"]
-    # 1.95: what chance alone exceeds once in a thousand times
-    by_chance = 1.95 * np.sqrt((len(one) + len(other)) / (len(one) * len(other)))
-    return gaps[gaps > max(LARGEST_GAP, by_chance)]
+    measures, textures = zip(*((measure(part), texture(part)) for part in read), strict=True)
+    return pd.concat(measures, ignore_index=True), np.concatenate(textures)
 
 
 def tell_apart(one: np.ndarray, other: np.ndarray, random_seed: int) -> tuple[float, float]:
     """Return how well a small classifier tells two sets of images apart, and how well is usual.
 
-    Parameters
-    ----------
-    one, other
-        From `texture`, a row per image.
-    random_seed
-        Of the folds and the classifier.
-
-    Returns
-    -------
-    area, bound
-        Under the curve of cross-validated predictions, 0.5 to 1; and the largest that two samples
-        of one source of this size get.
+    The sets come from `texture`, a row per image. The first number is the area under the curve of
+    cross-validated predictions, 0.5 to 1; the second the largest that two samples of one source of
+    this size get.
     """
     inputs = np.concatenate([one, other])
     labels = np.repeat([0, 1], [len(one), len(other)])
@@ -208,7 +167,14 @@ def texture(images: np.ndarray) -> np.ndarray:
     columns += list(np.percentile(grey, (1, 10, 25, 50, 75, 90, 99), axis=(1, 2)))
     levels = np.sort(grey.reshape(len(grey), -1), axis=1)
     columns += [(np.diff(levels, axis=1) > 0).sum(axis=1), grey.std((1, 2))]
-    columns += list(_spectrum(grey).T) + list(_edges(across, down))
+    columns += list(_spectrum(grey).T)
+    a, d = np.abs(across), np.abs(down)
+    columns += [border.mean(axis=1) for border in (a[:, :, 0], a[:, :, -1], d[:, 0], d[:, -1])]
+    # at every eighth place JPEG leaves a border
+    columns += [
+        a[:, :, 7::8].mean((1, 2)) - a.mean((1, 2)),
+        d[:, 7::8].mean((1, 2)) - d.mean((1, 2)),
+    ]
     channels = np.moveaxis(images, -1, 0)
     spread = reduce(np.maximum, channels).astype(np.int16) - reduce(np.minimum, channels)
     return np.stack([*columns, spread.mean((1, 2))], axis=1).astype(np.float32)
@@ -220,11 +186,3 @@ def _spectrum(grey: np.ndarray) -> np.ndarray:
     place = np.arange(grey.shape[1])
     ring = np.minimum(np.hypot(*np.meshgrid(place, place)) // 5, 11).astype(int)
     return np.stack([np.log1p(waves[:, ring == k].mean(axis=1)) for k in range(12)], axis=1)
-
-
-def _edges(across: np.ndarray, down: np.ndarray) -> list[np.ndarray]:
-    """Return differences at the four borders, and at every eighth place as JPEG leaves them."""
-    a, d = np.abs(across), np.abs(down)
-    borders = [a[:, :, 0], a[:, :, -1], d[:, 0], d[:, -1]]
-    blocks = [a[:, :, 7::8].mean((1, 2)) - a.mean((1, 2)), d[:, 7::8].mean((1, 2)) - d.mean((1, 2))]
-    return [b.mean(axis=1) for b in borders] + blocks

@@ -1,6 +1,7 @@
 """How good a classifier is, and how sure that is: mistakes, views, intervals, calibration."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emotions.data.copies import copy_groups
-from emotions.data.faces import FaceData, ImageSet, fer2013_part
+from emotions.data.faces import FaceData, ImageSet
+from emotions.files import row_by_row
 from emotions.loops import Progress, with_progress
 from emotions.network.features import forward
 from emotions.network.quiet_keras import keras
@@ -196,23 +198,19 @@ def interval(correct: np.ndarray, random_seed: int) -> tuple[float, float]:
 
 def seen_in_training(data: FaceData) -> np.ndarray:
     """Return which test images have an exact copy among the training images, bool (n,)."""
-    groups = copy_groups([*data.train.images, *data.test.images])
+    groups = copy_groups(chain(row_by_row(data.train.images), row_by_row(data.test.images)))
     return np.isin(groups[len(data.train) :], groups[: len(data.train)])
 
 
 def accuracy_by_part(files: Sequence[str], correct: np.ndarray) -> dict[str, float]:
     """Return the accuracy on the public and the private half of FER-2013's test, if it is that.
 
-    Parameters
-    ----------
-    files
-        Names of the test images; those of other data belong to no half.
-    correct
-        bool (n,): whether each image was classified right.
+    `files` are names of test images, those of other data belong to no half; `correct`, bool (n,),
+    says whether each was classified right.
     """
-    parts = fer2013_part(files)
-    known = [part for part in ("public", "private") if part in parts]
-    return {part: float(correct[parts == part].mean()) for part in known}
+    parts = pd.Series(files, dtype=str).str.extract("/(Public|Private)Test_")[0].str.lower()
+    means = pd.Series(correct).groupby(parts).mean()
+    return means.sort_index(ascending=False).to_dict()
 
 
 def summary(

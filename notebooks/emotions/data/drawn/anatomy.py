@@ -16,8 +16,6 @@ P. Ekman, W. V. Friesen, J. C. Hager: *Facial Action Coding System: The Manual*,
 Research Nexus, 2002. The expressions are the EMFACS prototypes (*Emotional FACS*) from there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -115,6 +113,23 @@ MOVEMENTS: dict[int, dict[str, tuple[float, float]]] = {
 
 HAIR_STYLES = ("short", "long", "fringe", "bald")
 
+# What the features of people lie between; in this order they are drawn by chance.
+FEATURES = {
+    "face_width": (0.92, 1.08),
+    "face_length": (0.94, 1.06),
+    "jaw_width": (0.88, 1.12),
+    "eye_distance": (0.93, 1.08),
+    "eye_size": (0.90, 1.12),
+    "brow_thickness": (0.65, 1.35),
+    "brow_height": (0.88, 1.10),
+    "brow_tilt": (-0.025, 0.025),
+    "nose_width": (0.85, 1.20),
+    "nose_length": (0.88, 1.12),
+    "mouth_width": (0.85, 1.15),
+    "mouth_tilt": (-0.02, 0.02),
+    "lip_thickness": (0.75, 1.30),
+}
+
 Landmarks = dict[str, np.ndarray]
 
 
@@ -147,35 +162,12 @@ class Identity:
     glasses: bool = False
 
     @classmethod
-    def random(cls, rng: np.random.Generator) -> Identity:
-        """Invent a person.
-
-        Parameters
-        ----------
-        rng : np.random.Generator
-            The only source of chance.
-
-        Returns
-        -------
-        Identity
-            A person whose features lie around the average face.
-        """
+    def random(cls, rng: np.random.Generator) -> "Identity":
+        """Invent a person whose features lie around the average face."""
         skin_tone = int(rng.integers(125, 226))
         hair_style = str(rng.choice(HAIR_STYLES, p=[0.40, 0.32, 0.20, 0.08]))
         return cls(
-            face_width=rng.uniform(0.92, 1.08),
-            face_length=rng.uniform(0.94, 1.06),
-            jaw_width=rng.uniform(0.88, 1.12),
-            eye_distance=rng.uniform(0.93, 1.08),
-            eye_size=rng.uniform(0.90, 1.12),
-            brow_thickness=rng.uniform(0.65, 1.35),
-            brow_height=rng.uniform(0.88, 1.10),
-            brow_tilt=rng.uniform(-0.025, 0.025),
-            nose_width=rng.uniform(0.85, 1.20),
-            nose_length=rng.uniform(0.88, 1.12),
-            mouth_width=rng.uniform(0.85, 1.15),
-            mouth_tilt=rng.uniform(-0.02, 0.02),
-            lip_thickness=rng.uniform(0.75, 1.30),
+            **{feature: rng.uniform(*limits) for feature, limits in FEATURES.items()},
             skin_tone=skin_tone,
             # Clearly darker than the skin, so that the hairline stays visible.
             hair_tone=int(rng.integers(20, skin_tone - 60)),
@@ -201,18 +193,7 @@ def check_action_units(action_units: Mapping[int, float]) -> None:
 
 
 def resting_landmarks(identity: Identity) -> Landmarks:
-    """Place the landmarks of a relaxed face.
-
-    Parameters
-    ----------
-    identity : Identity
-        The person.
-
-    Returns
-    -------
-    dict of str to np.ndarray, shape (2,)
-        Right half of the face, in face units.
-    """
+    """Place the landmarks of a relaxed face: right half, each float (2,) in face units."""
     eye_x, eye_half = 0.30 * identity.eye_distance, 0.145 * identity.eye_size
     brow_y = -0.16 - 0.21 * identity.brow_height
     nose_y = 0.20 * identity.nose_length
@@ -244,19 +225,9 @@ def resting_landmarks(identity: Identity) -> Landmarks:
 
 
 def move_landmarks(landmarks: Landmarks, action_units: Mapping[int, float]) -> Landmarks:
-    """Let action units pull at the landmarks of a relaxed face.
+    """Return what action units, unit -> intensity (0 to 1), make of a relaxed face's landmarks.
 
-    Parameters
-    ----------
-    landmarks : dict of str to np.ndarray, shape (2,)
-        The relaxed face, in face units; left unchanged.
-    action_units : mapping of int to float
-        Intensity (0..1) of each active unit.
-
-    Returns
-    -------
-    dict of str to np.ndarray, shape (2,)
-        The face with its expression; lids and lips touch at most, they never cross.
+    Lids and lips touch at most, they never cross.
     """
     moved = {name: place.copy() for name, place in landmarks.items()}
     for unit, intensity in action_units.items():

@@ -1,15 +1,15 @@
 """How a picture of a face is taken: curves to paint along, a canvas with a pose, and the light."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFilter
 
 OCCLUSIONS = ("none", "hair", "hand", "scarf")
 SUPERSAMPLING = 4
+SIDES = ((-1, 1), (1, 1))  # factors that put points of the right half on the left and on the right
 ARC_STEPS = np.linspace(0.0, 1.0, 13)[:, np.newaxis]
 OUTLINE_STEPS = np.linspace(0.0, 1.0, 6, endpoint=False)[:, np.newaxis]
 CIRCLE = np.stack(
@@ -19,45 +19,25 @@ CIRCLE = np.stack(
 
 @dataclass(frozen=True)
 class View:
-    """How a picture of a face is taken; ``View()`` is frontal, evenly lit and clean.
+    """How a picture of a face is taken; ``View()`` is frontal, evenly lit and clean."""
 
-    ``shift_right`` and ``shift_down`` are in face units, ``scale`` is a factor. ``roll`` (the
-    head leans in the picture plane), ``yaw`` (the head turns aside) and ``light_direction``
-    (0 is from the right, 90 from below) are in degrees. ``light_strength`` is how much
-    brighter the lit edge of the picture is than its middle, as a fraction. ``exposure`` is a
-    factor on all tones. ``occlusion`` is one of :data:`OCCLUSIONS`; ``occlusion_side`` is 1 for
-    the right and -1 for the left. ``noise`` is a standard deviation in grey values, and
-    ``noise_seed`` makes the noise repeatable.
-    """
-
-    shift_right: float = 0.0
+    shift_right: float = 0.0  # in face units, as the next
     shift_down: float = 0.0
-    scale: float = 1.0
-    roll: float = 0.0
-    yaw: float = 0.0
-    light_direction: float = 0.0
-    light_strength: float = 0.0
-    exposure: float = 1.0
+    scale: float = 1.0  # a factor
+    roll: float = 0.0  # degrees by which the head leans in the picture plane
+    yaw: float = 0.0  # degrees by which it turns aside
+    light_direction: float = 0.0  # degrees: 0 is from the right, 90 from below
+    light_strength: float = 0.0  # how much brighter the lit edge is than the middle, a fraction
+    exposure: float = 1.0  # a factor on all tones
     background_tone: int = 120
-    occlusion: str = "none"
-    occlusion_side: int = 1
-    noise: float = 0.0
+    occlusion: str = "none"  # one of `OCCLUSIONS`
+    occlusion_side: int = 1  # 1 for the right and -1 for the left
+    noise: float = 0.0  # standard deviation in grey values
     noise_seed: int = 0
 
     @classmethod
-    def random(cls, rng: np.random.Generator) -> View:
-        """Choose a camera position, light, occlusion and noise by chance.
-
-        Parameters
-        ----------
-        rng : np.random.Generator
-            The only source of chance.
-
-        Returns
-        -------
-        View
-            A view from which most expressions can still be recognised.
-        """
+    def random(cls, rng: np.random.Generator) -> "View":
+        """Choose by chance a view from which most expressions can still be recognised."""
         return cls(
             shift_right=rng.normal(0.0, 0.025),
             shift_down=rng.normal(0.0, 0.025),
@@ -78,14 +58,14 @@ class View:
 PLAIN_VIEW = View()
 
 
-def arc(start: np.ndarray, middle: np.ndarray, end: np.ndarray) -> np.ndarray:
+def arc(start: ArrayLike, middle: ArrayLike, end: ArrayLike) -> np.ndarray:
     """Draw a parabola through three points, shape (13, 2)."""
     t = ARC_STEPS
     handle = 2.0 * np.asarray(middle) - 0.5 * (np.asarray(start) + np.asarray(end))
     return (1 - t) ** 2 * start + 2 * t * (1 - t) * handle + t**2 * end
 
 
-def smooth_outline(corners: np.ndarray) -> np.ndarray:
+def smooth_outline(corners: ArrayLike) -> np.ndarray:
     """Round a closed outline: a Catmull-Rom curve through its corners, shape (6 * corners, 2)."""
     corners = np.asarray(corners, dtype=float)
     before, after = np.roll(corners, 1, axis=0), np.roll(corners, -1, axis=0)
@@ -100,17 +80,22 @@ def smooth_outline(corners: np.ndarray) -> np.ndarray:
     return pieces.reshape(-1, 2)
 
 
-def mirror(points: np.ndarray) -> np.ndarray:
+def mirror(points: ArrayLike) -> np.ndarray:
     """Flip points to the other half of the face and reverse their order, shape (n, 2)."""
     return (np.asarray(points) * (-1.0, 1.0))[::-1]
 
 
-def both_sides(right_half: np.ndarray) -> np.ndarray:
+def both_sides(right_half: ArrayLike) -> np.ndarray:
     """Complete an outline that is given for the right half only, shape (2n, 2)."""
     return np.concatenate([right_half, mirror(right_half)])
 
 
-def ring(centre: np.ndarray, radius_x: float, radius_y: float) -> np.ndarray:
+def round_sides(right_half: ArrayLike) -> np.ndarray:
+    """Complete an outline that is given for the right half only, and round it."""
+    return smooth_outline(both_sides(right_half))
+
+
+def ring(centre: ArrayLike, radius_x: float, radius_y: float) -> np.ndarray:
     """Outline of an ellipse, shape (24, 2)."""
     return np.asarray(centre) + CIRCLE * (radius_x, radius_y)
 
@@ -129,15 +114,10 @@ def darker(tone: float, fraction: float) -> int:
 
 
 class Canvas:
-    """A large picture to paint on in face units; it applies the pose of the view.
+    """A large picture to paint on in face units; it applies the pose and background of the view.
 
-    Parameters
-    ----------
-    size : int
-        Side of the finished picture in pixels; the canvas is four times as large, because
-        Pillow draws hard edges and shrinking turns them into soft ones.
-    view : View
-        Its shift, scale, roll, yaw and background tone are used.
+    `size` is the side of the finished picture in pixels; the canvas is four times as large,
+    because Pillow draws hard edges and shrinking turns them into soft ones.
     """
 
     def __init__(self, size: int, view: View) -> None:
@@ -154,12 +134,13 @@ class Canvas:
             (1.0 + view.shift_down) * self.pixels_per_unit,
         )
 
-    def project(self, points: np.ndarray, bulge: float) -> list[float]:
+    def project(self, points: ArrayLike, bulge: float) -> list[float]:
         """Turn face units, shape (n, 2), into canvas pixels ``[x, y, x, y, ...]``.
 
         A turned head moves what lies in front (the nose, by ``bulge``) more than its sides.
         Whole pixels keep rounding errors of different processors out of the picture.
         """
+        points = np.asarray(points)
         x, y = points[:, 0], points[:, 1]
         depth = 0.5 + bulge - 0.4 * x * x - 0.15 * y * y
         x = x * self.turn_aside[0] + depth * self.turn_aside[1]
@@ -168,14 +149,24 @@ class Canvas:
         placed[:, 1] = x * self.lean[1] + y * self.lean[0] + self.middle[1]
         return np.rint(placed).ravel().tolist()
 
-    def fill(self, points: np.ndarray, tone: int, *, bulge: float = 0.0) -> None:
+    def fill(self, points: ArrayLike, tone: int, *, bulge: float = 0.0) -> None:
         """Fill the inside of an outline, shape (n, 2)."""
         self.pen.polygon(self.project(points, bulge), fill=tone)
 
-    def stroke(self, points: np.ndarray, tone: int, width: float, *, bulge: float = 0.0) -> None:
+    def fill_both(self, points: ArrayLike, tone: int, *, bulge: float = 0.0) -> None:
+        """Fill an outline of the right half of the face and its mirror image."""
+        for side in SIDES:
+            self.fill(np.asarray(points) * side, tone, bulge=bulge)
+
+    def stroke(self, points: ArrayLike, tone: int, width: float, *, bulge: float = 0.0) -> None:
         """Draw a line along points, shape (n, 2); ``width`` is in face units."""
         pixels = max(1, round(width * self.pixels_per_unit))
         self.pen.line(self.project(points, bulge), fill=tone, width=pixels, joint="curve")
+
+    def stroke_both(self, points: ArrayLike, tone: int, width: float, *, bulge: float = 0) -> None:
+        """Draw a line on the right half of the face and its mirror image."""
+        for side in SIDES:
+            self.stroke(np.asarray(points) * side, tone, width, bulge=bulge)
 
     def shade(self, patches: list[tuple[np.ndarray, float]], tone: int) -> None:
         """Blend soft patches into the picture; each is an outline and an opacity from 0 to 1."""
@@ -191,20 +182,7 @@ class Canvas:
 
 
 def expose(pixels: np.ndarray, view: View) -> np.ndarray:
-    """Light a clean picture from one side and add the noise of a camera.
-
-    Parameters
-    ----------
-    pixels : np.ndarray, uint8, shape (size, size)
-        Evenly lit grey values.
-    view : View
-        Its light, exposure and noise are used.
-
-    Returns
-    -------
-    np.ndarray, uint8, shape (size, size)
-        Grey values as a camera would record them.
-    """
+    """Light a clean picture, uint8 (size, size), from one side and add the noise of a camera."""
     size = len(pixels)
     places = (2.0 * np.arange(size) + 1.0) / size - 1.0
     angle = np.radians(view.light_direction)

@@ -1,7 +1,5 @@
 """The data set of drawn faces: who is drawn, with which expression, and how often."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -44,18 +42,8 @@ class Example(NamedTuple):
 def random_action_units(expression: str, rng: np.random.Generator) -> dict[int, float]:
     """Act out an expression the way people do: more or less strongly, and not by the book.
 
-    Parameters
-    ----------
-    expression : str
-        A key of :data:`EXPRESSIONS`.
-    rng : np.random.Generator
-        The only source of chance.
-
-    Returns
-    -------
-    dict of int to float
-        Intensity of each active unit. One unit of the prototype is always there; any other
-        may be missing, and weak units that do not belong to it may turn up.
+    The active units get their intensities. One unit of the prototype is always there; any other
+    may be missing, and weak units that do not belong to it may turn up.
     """
     prototype = EXPRESSIONS[expression]
     effort = rng.uniform(0.5, 1.0)
@@ -71,23 +59,9 @@ def random_action_units(expression: str, rng: np.random.Generator) -> dict[int, 
 
 
 def plan_example(split: str, expression: str, number: int, seed: int = 2013) -> Example:
-    """Work out one picture of the data set from its name alone.
+    """Work out one picture of the data set from its name alone; its number counts from 1.
 
-    Parameters
-    ----------
-    split : str
-        ``"train"`` or ``"test"``.
-    expression : str
-        A key of :data:`EXPRESSIONS`.
-    number : int
-        Which picture of this expression, from 1.
-    seed : int
-        Seed of the whole data set.
-
-    Returns
-    -------
-    Example
-        What :func:`draw_face` needs. Train and test are different people.
+    Train and test are different people.
     """
     split_number = SPLITS.index(split)
     person = (number - 1) % PEOPLE[split]
@@ -104,22 +78,10 @@ def plan_example(split: str, expression: str, number: int, seed: int = 2013) -> 
 
 
 def class_counts(total: int) -> dict[str, int]:
-    """Divide a number of pictures among the expressions.
+    """Divide the pictures of a split among the expressions.
 
-    Parameters
-    ----------
-    total : int
-        Number of pictures of one split.
-
-    Returns
-    -------
-    dict of str to int
-        At least 2 and at least 5 % for every expression; disgust gets no more than that.
-
-    Raises
-    ------
-    ValueError
-        If the total is too small for that.
+    Each gets at least 2 and at least 5 %, disgust no more than that; ValueError if the total is
+    too small for it.
     """
     least = max(MINIMUM_PER_CLASS, -(-total // 20))
     rest = total - least * len(EXPRESSIONS)
@@ -144,25 +106,9 @@ def draw_data_set(
 ) -> None:
     """Draw a data set with the folder layout of FER-2013, unless it is there already.
 
-    Pictures are drawn into a hidden folder next to the final one, which is renamed when all of
-    them are there: a folder with the final name is always complete.
-
-    Parameters
-    ----------
-    folder : Path
-        Gets ``train/<expression>/drawn_00001.png`` and so on, and ``test/...`` likewise:
-        8-bit grey PNG, 48 x 48 pixels.
-    train, test : int
-        Number of pictures of each split.
-    seed : int
-        The same seed gives the same pictures.
-    progress : callable, optional
-        Called like ``tqdm(iterable, total=..., desc=...)``; what it returns is iterated.
-
-    Raises
-    ------
-    ValueError
-        If a split is too small to hold two pictures of every expression.
+    It gets ``train/<expression>/drawn_00001.png`` and so on, and ``test/...`` likewise: 8-bit grey
+    PNG, 48 x 48 pixels, `train` and `test` of them. A folder with the final name is always
+    complete. ValueError if a split is too small for two pictures of every expression.
     """
     folder = Path(folder)
     names = [
@@ -177,39 +123,20 @@ def draw_data_set(
         if folder.exists():  # another run drew it meanwhile
             return
         with new_folder(folder) as unfinished:
-            _draw_all(names, unfinished, seed, progress)
-
-
-def _draw_all(
-    names: list[tuple[str, str, int]], folder: Path, seed: int, progress: Progress | None
-) -> None:
-    """Draw the named pictures (split, expression, number) into a folder."""
-    steps = with_progress(names, progress, len(names), "Drawing faces")
-    for split, expression, number in steps:
-        action_units, identity, view = plan_example(split, expression, number, seed)
-        pixels = draw_face(action_units, identity, view=view)
-        target = folder / split / expression
-        target.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(target / f"drawn_{number:05d}.png")
+            steps = with_progress(names, progress, len(names), "Drawing faces")
+            for split, expression, number in steps:
+                action_units, identity, view = plan_example(split, expression, number, seed)
+                pixels = draw_face(action_units, identity, view=view)
+                target = unfinished / split / expression
+                target.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(target / f"drawn_{number:05d}.png")
 
 
 def is_drawn(split: str, file: str, pixels: np.ndarray) -> bool:
-    """Tell whether an image of a data set is the one that :func:`draw_data_set` draws by its name.
+    """Tell whether uint8 (side, side, channels) are what `draw_data_set` draws for a file's name.
 
-    Parameters
-    ----------
-    split : str
-        ``"train"`` or ``"test"``.
-    file : str
-        ``"happy/drawn_00001.png"``.
-    pixels : np.ndarray
-        uint8 (side, side, channels).
-
-    Returns
-    -------
-    bool
-        True if both differ by less than a grey level on average: other versions of the libraries
-        may round otherwise.
+    They may differ by less than a grey level on average, as other versions of the libraries round
+    otherwise. The name is like ``"happy/drawn_00001.png"``.
     """
     name = re.fullmatch(r"([^/]+)/drawn_(\d{1,5})\.png", file)
     if not name or name[1] not in EXPRESSIONS or int(name[2]) < 1:
