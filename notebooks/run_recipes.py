@@ -119,8 +119,10 @@ def climb(names: Sequence[str], weights: Sequence[str]) -> None:
     course = course_setup.open_course()
     seed = course.settings.random_seed
     for start in chosen(weights):
-        folder = course.settings.data / "weights"
-        title = backbones.build(start, course.settings.image_size, folder, seed).weights
+        title = backbones.TITLES.get(start)
+        if title is None:  # of a file, whose content tells it from others of its name
+            size, weights_folder = course.settings.image_size, course.settings.data / "weights"
+            title = backbones.build(start, size, weights_folder, seed).weights
         for name in names:
             wanted = ladder.BY_NAME[name].settings
             equal = runs.made_with(runs_folder(course), course.settings.changed(**wanted))

@@ -80,7 +80,7 @@ def test_a_table_is_saved_as_csv_and_a_figure_with_its_weights(course, tmp_path,
     course = course.changed(course.settings.changed(output=tmp_path))
     course.save(pd.DataFrame({"share": [0.12345678]}, ["sad"]).rename_axis("emotion"), "shares")
     assert (course.folder / "shares.csv").read_text() == "emotion,share\nsad,0.123457\n"
-    monkeypatch.setattr(course_setup.style, "show", lambda figure: None)
+    monkeypatch.setattr(course_setup.style, "show", lambda figure, **_: None)
     course.save(figure := plt.figure(), "drawing", "hed", faces=True)
     assert (course.faces_folder / "drawing.png").is_file()
     assert any("weights: hed" in text.get_text() for text in figure.texts)

@@ -347,7 +347,7 @@ def test_each_rung_names_all_settings_that_it_changes_and_no_other(monkeypatch):
 
 def test_rungs_are_looked_for_with_the_courses_own_split(monkeypatch, tmp_path):
     seen = []
-    monkeypatch.setattr(ladder, "made_with", lambda runs, wanted: seen.append(wanted) or [])
+    monkeypatch.setattr(runs, "made_with", lambda kept, wanted: seen.append(wanted) or [])
     monkeypatch.setenv("EMOTIONS_VALIDATION_SHARE", "0.2")
     monkeypatch.setenv("EMOTIONS_EPOCHS", "3")  # a notebook's own training is no rung
     ladder.rows_of(tmp_path, 1)

@@ -20,7 +20,6 @@ from emotions.showing.standing import SEED_REPORT
 
 RESULT_COLUMNS = {
     "accuracy_validation": "validation",
-    "accuracy_public": "PublicTest",
     "accuracy_private": "PrivateTest",
     "accuracy_test": "both",
     "accuracy_test_without_copies": "without copies",
