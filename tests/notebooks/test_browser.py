@@ -145,7 +145,6 @@ class Lab:
     token: str
     home: Path
     pictures: Path
-    started: float
     name: str = ""
     complaints: list[str] = field(default_factory=list)
     times: dict[str, float] = field(default_factory=dict)
@@ -373,7 +372,8 @@ def lab(page: Page, home: Path, pictures: Path, tiny_faces: Path) -> Iterator[La
         )  # fmt: skip
     try:
         address, token = wait_for_address(said, server)
-        lab = Lab(page, address, token, home, pictures, started)
+        lab = Lab(page, address, token, home, pictures)
+        lab.times["server answers"] = time.monotonic() - started
         page.on("pageerror", lambda error: lab.complaints.append(str(error)))
         page.on("console", lambda m: m.type == "error" and lab.complaints.append(m.text))
         yield lab
@@ -413,6 +413,7 @@ def test_a_faint_text_would_be_noticed(page):
 
 
 def test_the_first_picture_comes_soon_and_links_lead_on(lab):
+    started = time.monotonic()
     lab.open("00_start_here")
     lab.run_all()
     lab.photograph("00_start_here")
@@ -421,9 +422,10 @@ def test_the_first_picture_comes_soon_and_links_lead_on(lab):
     lab.begin("01_data_exploration")
     lab.choose("Run", "Run All Cells")
     lab.sheet.locator(".jp-OutputArea-output img").first.wait_for(timeout=PATIENCE)
-    lab.times["first picture"] = time.monotonic() - lab.started
+    soon = lab.times["first picture"] = lab.times["server answers"] + time.monotonic() - started
     lab.wait()
-    assert lab.times["first picture"] < 120  # promised: 60 s on a machine of its own
+    # promised: 60 s on a machine of its own; here another test runs beside it, and perhaps more
+    assert soon < 60 * max(2, os.getloadavg()[0] / os.cpu_count())
     lab.close()
 
 

@@ -55,7 +55,7 @@ def pictures_with_an_image(folder: Path) -> list[str]:
     found = []
     for page in sorted(folder.rglob("*.html")):
         text = page.read_text(encoding="utf-8")
-        for content in re.findall(r"data:image/\w+;base64,([^\"\s]+)", text):
+        for content in re.findall(r'src="data:image/\w+;base64,([^"]+)"', text):
             found += [page.name] if shows_an_image(base64.b64decode(content)) else []
     return found
 

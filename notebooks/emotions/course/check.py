@@ -116,6 +116,8 @@ def disk(folder: Path) -> Finding:
 def packages() -> Finding:
     """Compare the packages with what the course needs."""
     words = f"Python {platform.python_version()}, TensorFlow {colab.installed('tensorflow')}"
+    if not colab.ENVIRONMENT.is_file():
+        return Finding("packages", words, f"{colab.ENVIRONMENT} is gone: unpack the course again.")
     wrong = ", ".join(f"{needed} (found: {found})" for needed, found in colab.missing().items())
     mend = f"The course needs {wrong}: run `make uninstall`, then `make lab`." if wrong else ""
     return Finding("packages", words, mend)

@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 
 from emotions.settings import ROOT
 
+ENVIRONMENT = ROOT / "environment.yml"
 # Colab's own, and what only the tests need.
 NOT_THERE = {
     *("jupyterlab", "ipykernel", "pytest", "pytest-xdist", "hypothesis", "playwright"),
@@ -18,7 +19,7 @@ NOT_THERE = {
 
 def missing() -> dict[str, str]:
     """Return which packages of `environment.yml` are not here, or in which other version."""
-    content = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    content = yaml.safe_load(ENVIRONMENT.read_text(encoding="utf-8"))
     found = {}
     for needed in map(Requirement, content["dependencies"][-1]["pip"]):
         if needed.name not in NOT_THERE:

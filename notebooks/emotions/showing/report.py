@@ -148,15 +148,22 @@ class Results:
 
     @needs("training")
     def training_table(self) -> HTML:
-        """Return the parameters of the training and what came out."""
+        """Return the parameters of the training."""
         training = self.content["training"]
-        came_out = ["epochs_run", "best_epoch", "accuracy_validation", "accuracy_test"]
-        rows = [*names("training"), "weights", "precision", *came_out]
-        values = {name.replace("_", " "): training[name] for name in rows if name in training}
+        rows = [name for name in (*names("training"), "weights", "precision") if name in training]
+        shown = {name.replace("_", " "): str(training[name]) for name in rows}
+        return _table(pd.Series(shown, name="value").rename_axis("parameter").to_frame())
+
+    @needs("training")
+    def training_result(self) -> HTML:
+        """Return what came out of the training."""
+        training = self.content["training"]
+        rows = ["epochs_run", "best_epoch", "accuracy_validation", "accuracy_test"]
+        values = {name.replace("_", " "): training[name] for name in rows}
         values |= {f"accuracy on the {part} part of the test": value
                    for part, value in training["accuracy_test_parts"].items()}  # fmt: skip
         shown = {k: f"{v:.1%}" if k.startswith("accuracy") else str(v) for k, v in values.items()}
-        return _table(pd.Series(shown, name="value").rename_axis("parameter").to_frame())
+        return _table(pd.Series(shown, name="value").rename_axis("result").to_frame())
 
     @needs("grid_search")
     def grid_table(self) -> HTML:
