@@ -97,7 +97,8 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def _settings(changed: Mapping[str, Any]) -> Settings:
     """Return a rung's settings, whatever the environment says of a notebook's own training."""
     given = names("given")  # such as the split, which is the same for all rungs
-    own = {name: value for name, value in runs.defaults().items() if name not in given}
+    defaults = Settings.model_construct().of("training")
+    own = {name: value for name, value in defaults.items() if name not in given}
     return read_settings(**own | RECIPES[changed.get("recipe", "seed")] | dict(changed))
 
 

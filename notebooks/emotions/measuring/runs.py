@@ -15,7 +15,7 @@ from emotions.measuring.classifier import SHIPPED as FILE
 from emotions.measuring.classifier import load, read_details, validation_rows
 from emotions.network import backbone as backbones
 from emotions.recipes import RECIPES
-from emotions.settings import Settings, names
+from emotions.settings import Settings
 
 RUN = ("recipe", "weights", "random_seed")  # what tells runs apart
 
@@ -180,11 +180,6 @@ def best_run(runs: Path) -> Path:
     return max(folders, key=lambda folder: details(folder)["accuracy_validation"])
 
 
-def defaults() -> dict[str, Any]:
-    """Return the default of each parameter of a training."""
-    return {name: Settings.model_fields[name].default for name in names("training")}
-
-
 def other_settings(folder: Path, settings: Settings) -> dict[str, tuple[Any, Any]]:
     """Return what a kept run was trained with otherwise: name -> (the run's value, the wanted).
 
@@ -193,7 +188,7 @@ def other_settings(folder: Path, settings: Settings) -> dict[str, tuple[Any, Any
     wanted = settings.of("training") | {"random_seed": settings.random_seed}
     for name in ("recipe", "deterministic"):  # a name for the others; the last digits
         del wanted[name]
-    had = defaults() | details(folder)
+    had = Settings.model_construct().of("training") | details(folder)
     return {name: (had[name], value) for name, value in wanted.items() if had[name] != value}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from emotions.files import DataError, read_json, write_json
-from emotions.settings import Settings, names
+from emotions.settings import Settings
 
 COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
 FOLDER = "notebook_4"
@@ -50,8 +50,7 @@ def _read(file: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         is_own = file.suffix == ".json"
         content = read_json(file) if is_own else {"made_with": {}, "history": pd.read_csv(file)}
         history = pd.DataFrame(content["history"])[COLUMNS].astype(float)
-        defaults = {name: Settings.model_fields[name].default for name in names("training")}
-        made_with = defaults | content["made_with"]
+        made_with = Settings.model_construct().of("training") | content["made_with"]
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{file} holds no curve of a training; delete it.") from error
     return made_with, history.set_axis(pd.RangeIndex(1, len(history) + 1, name="epoch"))
