@@ -93,8 +93,9 @@ def _say(history: pd.DataFrame) -> None:
 
 def train(recipes: Sequence[str], weights: Sequence[str], seeds: Sequence[int]) -> None:
     """Train recipes with each of some weights and random seeds."""
+    starts = chosen(weights)
     for recipe in recipes:
-        for start in chosen(weights):
+        for start in starts:
             for seed in seeds:
                 wanted = {"recipe": recipe, "weights": start, "random_seed": seed}
                 train_one(f"{recipe}-{in_a_name(start)}-{seed}", wanted)
