@@ -21,7 +21,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 SECONDS_BEFORE_SAYING_SO = 1.0
-BYTES_AT_ONCE = 2**25
+BYTES_AT_ONCE = 2**23  # 56 images of 224x224 in colour
 
 
 class DataError(ValueError):
@@ -233,9 +233,14 @@ def read_rows(array: Any, rows: Any) -> np.ndarray:
     return found
 
 
+def batches(array: np.ndarray) -> list[slice]:
+    """Return slices of an array's rows, each of at most `BYTES_AT_ONCE` or one row."""
+    step = max(1, BYTES_AT_ONCE // max(1, array[:1].nbytes))
+    return [slice(start, start + step) for start in range(0, len(array), step)]
+
+
 def row_by_row(array: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the rows of an array; of a memory-mapped one only `BYTES_AT_ONCE` are in memory."""
-    step = max(1, BYTES_AT_ONCE // max(1, array[:1].nbytes))
-    for start in range(0, len(array), step):
-        yield from array[start : start + step]
+    for rows in batches(array):
+        yield from array[rows]
         give_pages_back(array)

@@ -15,8 +15,8 @@ import numpy as np
 from scipy.fft import dctn
 
 from emotions.data.faces import FaceData
-from emotions.data.statistics import batches, measure, small_grey
-from emotions.files import give_pages_back
+from emotions.data.statistics import measure, small_grey
+from emotions.files import batches, give_pages_back
 
 SKETCH = Path(__file__).with_name("fer2013_sketch.npz")
 KAGGLE_NAME = re.compile(r"(?:Training|PublicTest|PrivateTest)_(\d{1,8})(?!\d)")

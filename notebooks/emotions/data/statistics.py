@@ -14,22 +14,15 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from emotions.data.faces import FaceData
-from emotions.files import read_rows, row_by_row
+from emotions.files import batches, read_rows, row_by_row
 
 SIDE = 48  # pixels of a small grey image
-AT_ONCE = 2**23  # values of images that are worked on at once: 56 images of 224x224 in colour
 
 # Both splits count as alike up to these: FER-2013's own splits are at 0.013 and 0.50.
 LARGEST_GAP = 0.1  # of the cumulative distributions of brightness, contrast, sharpness
 LARGEST_AREA = 0.62  # under the curve of a classifier that tells train from test
 FEWEST = 25  # images of each split that the classifier needs
 PER_SPLIT = 2000  # images that this classifier sees of each split
-
-
-def batches(images: np.ndarray) -> list[slice]:
-    """Return slices of images, (n, height, width, channels), that are few enough to hold."""
-    step = max(1, AT_ONCE // int(np.prod(images.shape[1:])))
-    return [slice(start, start + step) for start in range(0, len(images), step)]
 
 
 def small_grey(images: np.ndarray) -> np.ndarray:
