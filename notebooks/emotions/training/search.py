@@ -73,8 +73,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
             batches = Batches(
                 inputs, labels, rows, self.batch_size, self.random_state, together=self.epochs
             )
-            release = keras.callbacks.LambdaCallback(on_train_end=batches.release)
-            model.fit(batches, callbacks=[release], shuffle=False, verbose=0)
+            model.fit(batches, callbacks=[batches.callback()], shuffle=False, verbose=0)
             self.weights_ = model.get_weights()
         return self
 
