@@ -15,10 +15,9 @@ from pathlib import Path
 
 import editions
 import nbformat
-import slides
 from emotions.files import DataError, alone, read_json, write_json
 from emotions.settings import PREFIX, ROOT, Settings, SettingsError, read_settings
-from pages import CONFIGURATION, REPORT, title, write_pages, write_site
+from pages import CONFIGURATION, REPORT, write_decks, write_pages, write_site
 
 NOTEBOOKS = Path(__file__).resolve().parent
 # Bytes: an uploaded photo is one message, and a larger one than this cuts the page off the kernel.
@@ -217,8 +216,7 @@ def write_slides() -> None:
     """Write a deck per notebook to `output/slides/<data set>`."""
     course, executed = executed_notebooks()
     decks = course.settings.output / "slides" / course.folder.name
-    for file, notebook in executed.items():
-        slides.write(notebook, decks / f"{file.stem}.slides.html", title(notebook, file.stem))
+    write_decks(executed, decks)
     print(f"Slides: {seen_from_here(decks)}")
 
 

@@ -50,15 +50,20 @@ def write_site(
     """
     shown = {file: one if faces else without_faces(one) for file, one in executed.items()}
     shutil.rmtree(folder, ignore_errors=True)
+    write_decks(shown, folder)
     for file, notebook in shown.items():
         write_page(notebook, folder / f"{file.stem}.html", file.parent, with_code=True)
-        deck = folder / f"{file.stem}.slides.html"
-        slides.write(notebook, deck, title(notebook, file.stem))
         if file.stem == REPORT:
             write_report(notebook, folder / "report.html", file.parent)
     first, *_, report = shown.values()
     page = start_page(first, report)
     write_page(page, folder / "index.html", next(iter(shown)).parent, with_code=False)
+
+
+def write_decks(executed: Mapping[Path, nbformat.NotebookNode], folder: Path) -> None:
+    """Write a deck of slides of each notebook, which has its outputs."""
+    for file, notebook in executed.items():
+        slides.write(notebook, folder / f"{file.stem}.slides.html", title(notebook, file.stem))
 
 
 def start_page(
