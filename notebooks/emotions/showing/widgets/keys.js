@@ -2,10 +2,13 @@
 // another cell, insert one or cut one, are held off. Escape leads back to the cell. A widget that
 // is drawn anew, as at the end of a training, gives the focus that its controls had to the cell.
 
-let last = null; // the cell that had the focus last
-document.addEventListener("focusin", (event) => {
-  last = event.target.closest(".jp-Cell");
-});
+// One for the page, though each widget loads this module: the cell that had the focus last.
+if (!("cellInFocus" in window)) {
+  window.cellInFocus = null;
+  document.addEventListener("focusin", (event) => {
+    window.cellInFocus = event.target.closest(".jp-Cell");
+  });
+}
 
 function render({ el }) {
   let widget = null;
@@ -25,8 +28,9 @@ function render({ el }) {
     }
     widget.dataset.lmSuppressShortcuts = "true";
     widget.addEventListener("keydown", leave);
-    if (last && last === widget.closest(".jp-Cell") && document.activeElement === document.body)
-      last.focus();
+    const cell = widget.closest(".jp-Cell");
+    if (cell && cell === window.cellInFocus && document.activeElement === document.body)
+      cell.focus();
   }
 
   settle();
