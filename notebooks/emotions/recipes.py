@@ -41,6 +41,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         "augmentation": "mirror",
     },
     "ten_minutes": NORMALISED | {"epochs": 14, "dropout": 0.3, "augmentation": "erase_quarter"},
-    "hour": NORMALISED | {"epochs": 32, "dropout": 0.5, "augmentation": "erase_half"},
+    "hour": NORMALISED | {"epochs": 40, "dropout": 0.5, "augmentation": "erase_half"},
     "best": NORMALISED | {"epochs": 200, "dropout": 0.5, "augmentation": "erase_half"},
 }

@@ -90,5 +90,6 @@ def test_make_test_of_an_edition_does_what_its_readme_says(unpacked, tiny_faces)
 
 
 def test_make_report_of_an_edition_is_that_of_the_course(unpacked, tiny_faces):
-    said = run([*make("report"), "--dry-run"], unpacked["student"], tiny_faces).stdout
+    command = [*make("report"), "--dry-run", "--no-print-directory"]
+    said = run(command, unpacked["student"], tiny_faces).stdout
     assert said.strip() == f"{sys.prefix}/bin/python notebooks/course.py report"
