@@ -222,6 +222,8 @@ def test_grad_cam_finds_the_place_that_decides():
     model.layers[-1].set_weights([weights])
     picture = np.zeros((1, 8, 8, 1), np.float32)
     picture[0, 0, 0] = 3
+    settings = read_settings(recipe="hour")  # whose optimizer is of no class that Keras can find
+    model.compile(**optimizer.compiling(model, settings, 10, {}))
     heat = looking_inside.activation_maps(model, "maps", picture)
     assert heat.shape == (1, 8, 8) and heat[0].argmax() == 0 and heat[0, 4:, 4:].max() == 0
 

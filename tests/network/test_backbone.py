@@ -121,10 +121,17 @@ def test_auto_falls_back_to_hed_and_says_how_to_get_the_real_ones(monkeypatch, t
     assert str(tmp_path) in sentence and "VGG-Face" in sentence
 
 
-def test_a_download_that_fails_is_one_sentence_and_leaves_nothing(server, monkeypatch, tmp_path):
-    point_to(monkeypatch, f"{server}/not_there.h5")
-    with pytest.raises(backbone.WeightsError, match="by hand, or choose the weights hed"):
+@pytest.mark.parametrize("served, reason", [(None, "404"), (b"x" * 1000, "cut off at 0.0 MB")])
+def test_a_download_that_fails_is_one_sentence_and_leaves_nothing(
+    served, reason, server, legacy_file, monkeypatch, tmp_path
+):
+    point_to(monkeypatch, f"{server}/short.h5")
+    if served:
+        (legacy_file[0] / "short.h5").write_bytes(served)
+    with pytest.raises(backbone.WeightsError, match="by hand, or choose the weights hed") as caught:
         backbone.build("vggface", 48, tmp_path, 1)
+    said = str(caught.value)
+    assert reason in said and said.count("choose the weights hed") == 1
     assert not list(tmp_path.iterdir())
 
 

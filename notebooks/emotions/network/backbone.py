@@ -171,7 +171,9 @@ def _download(file: Path) -> None:
         socket.setdefaulttimeout(LONGEST_SILENCE)  # Keras itself would wait for ever
         try:
             found = keras.utils.get_file(file.name, address, cache_dir=temporary, cache_subdir=".")
-            check_weights_file(Path(found), untrained(models, SMALLEST_INPUT))
+            fault = fault_of(Path(found), untrained(models, SMALLEST_INPUT))
+            if fault:
+                raise OSError(fault)
         except Exception as error:
             raise WeightsError(
                 f"The VGG-Face weights could not be downloaded from {address} "
@@ -185,16 +187,24 @@ def _download(file: Path) -> None:
 
 
 def check_weights_file(file: Path, model: keras.Model) -> None:
-    """Check that a file of Keras' old h5 layout has weights for all layers of a model.
+    """Raise a `WeightsError` if a file has no weights for a model; see `fault_of`."""
+    fault = fault_of(file, model)
+    if fault:
+        raise WeightsError(
+            f"{fault}: put keras-vggface's {WEIGHTS_FILE} (58.9 MB) in its place, or choose the "
+            "weights hed."
+        )
+
+
+def fault_of(file: Path, model: keras.Model) -> str | None:
+    """Say why a file of Keras' old h5 layout has no weights for all layers of a model, if so.
 
     Keras itself skips layers that are missing, and takes values that are no numbers.
     """
-    mend = f"put keras-vggface's {WEIGHTS_FILE} (58.9 MB) in its place, or choose the weights hed."
     if not file.is_file():
-        raise WeightsError(f"There is no weights file {file}: {mend}")
+        return f"There is no weights file {file}"
     if file.stat().st_size < SMALLEST_SIZE:
-        size = file.stat().st_size / 1e6
-        raise WeightsError(f"The weights file {file} is cut off at {size:.1f} MB: {mend}")
+        return f"The weights file {file} is cut off at {file.stat().st_size / 1e6:.1f} MB"
     try:
         with h5py.File(file) as content:
             layers = content.get("model_weights", content)
@@ -202,22 +212,17 @@ def check_weights_file(file: Path, model: keras.Model) -> None:
                      for name in layers.attrs["layer_names"]}  # fmt: skip
             altered = [name for name, arrays in found.items() if arrays and not _sound(arrays)]
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
-        raise WeightsError(
-            f"The weights file {file} is not in Keras' h5 layout ({one_line(error)}): {mend}"
-        ) from None
+        return f"The weights file {file} is not in Keras' h5 layout ({one_line(error)})"
     if altered:
-        raise WeightsError(
-            f"The weights file {file} is altered: layer {altered[0]} holds values "
-            f"that are no weights: {mend}"
-        )
+        holds = f"layer {altered[0]} holds values that are no weights"
+        return f"The weights file {file} is altered: {holds}"
     for layer in model.layers:
         expected = [tuple(weight.shape) for weight in layer.weights]
         shapes = [array.shape for array in found.get(layer.name, [])]
         if expected and shapes != expected:
-            raise WeightsError(
-                f"The weights file {file} has {shapes or 'nothing'} for layer {layer.name} "
-                f"where VGG-Face has {expected}: {mend}"
-            )
+            has = f"{shapes or 'nothing'} for layer {layer.name} where VGG-Face has {expected}"
+            return f"The weights file {file} has {has}"
+    return None
 
 
 def _sound(arrays: list[np.ndarray]) -> bool:

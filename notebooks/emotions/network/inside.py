@@ -56,8 +56,9 @@ def activation_maps(model: keras.Model, layer: str, images: np.ndarray) -> np.nd
     The slope is found by Keras' backend in use (TensorFlow, JAX or PyTorch).
     """
     # The layers of a model that was put together from another one know both, so it is cut in a
-    # copy, which has only its own. `after` gets the images too: a head may read earlier layers
-    copy = keras.models.clone_model(model)
+    # copy, which has only its own, and no optimizer. `after` gets the images too: a head may read
+    # earlier layers
+    copy = keras.models.clone_model(keras.Model(model.input, model.output))
     copy.set_weights(model.get_weights())
     maps = copy.get_layer(activated(copy, layer)).output
     after = keras.Model([copy.input, maps], copy.output)
