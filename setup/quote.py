@@ -56,7 +56,7 @@ def seed(folder: Path) -> str:
          f"{training['best_epoch']})", weights, training["accuracy_test"]),
         (f"best of {grid['fits'] // grid['folds']} combinations of the grid search ({best})",
          weights, grid["accuracy_test"]),
-        (f"**head on `{grid['best_layer']}`, flattened, dropout 0.5, 15 epochs**", weights,
+        (f"**head on `{grid['best_layer']}`, flattened, chosen by validation**", weights,
          grid["best_layer_test"]),
         ("the seed project's own report, as published in 2021", "VGG-Face",
          standing.published_by_the_seed()),

@@ -170,10 +170,11 @@ class Settings(BaseSettings):
     grid: Search[Annotated[dict[str, list[Any]], NoDecode]] = Field(
         {
             "optimizer": ["SGD", "Adam"],
-            "learning_rate": [0.001, 0.01],
+            "learning_rate": [0.001, 0.003, 0.01],
             "units": [64, 256],
             "dropout": [0.0, 0.5],
-            "batch_size": [128, 512],
+            "batch_size": [256],
+            "weight_decay": [0.0],
         },
         description="values that the grid search tries, as JSON",
     )

@@ -21,7 +21,8 @@ REFERENCE = ROOT / "output" / "fer2013"
 # Figures of all images together, of maps or of the network; never of single faces.
 WITHOUT_FACES = {
     "Emotions_classifier_performance", "VGG-Face_CNN_architecture", "architecture", "baselines",
-    "class_counts", "confusion_matrix", "filters", "grid_search", "layers", "mean_faces",
+    "class_counts", "confusion_matrix", "filters", "grid_search", "grid_search_layer", "layers",
+    "mean_faces",
     "minutes", "preprocessing_effect", "train_and_test", "ladder", "reliability", "best",
 }  # fmt: skip
 

@@ -341,6 +341,13 @@ def test_heads_that_share_a_graph_do_not_disturb_each_other():
     np.testing.assert_array_equal(before, again.predict_proba(inputs))
 
 
+def test_weight_decay_holds_a_heads_weights_down():
+    inputs, labels = grid_data()
+    free, held = (HeadOf(epochs=20, weight_decay=share).fit(inputs, labels) for share in (0, 1))
+    kernels = [model.weights_[-2] for model in (free, held)]  # of the last layer; then its bias
+    assert np.abs(kernels[1]).sum() < 0.95 * np.abs(kernels[0]).sum()
+
+
 def test_a_fitted_head_lets_go_of_its_images(monkeypatch):
     """TensorFlow keeps the batches of every `fit`: 72 fits on FER-2013 held 42 MB each."""
     made = []

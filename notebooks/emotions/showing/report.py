@@ -37,6 +37,7 @@ DESCRIPTIONS = {
     "confusion_matrix": "Matrix: true emotion against predicted emotion",
     "grid_search": "Heat maps: cross-validated accuracy of all combinations of the grid",
     "layers": "Bars: validation accuracy of the grid search and of three layers",
+    "grid_search_layer": "Heat maps: cross-validated accuracy of a small grid on the best layer",
     "ladder": "Bars: validation accuracy after each change of the recipe, a panel per weights",
     "reliability": "Curves: accuracy against confidence; bars: images at each confidence",
 }

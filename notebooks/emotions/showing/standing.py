@@ -74,7 +74,7 @@ def of_notebooks(training: dict[str, Any], grid: dict[str, Any]) -> pd.DataFrame
         (f"best of the grid search, {grid['features']}, notebook 5", weights,
          grid["accuracy_test"], grid["accuracy_cross_validated"]),
         (f"head on {grid['best_layer']} flattened, notebook 5", weights,
-         grid["best_layer_test"], grid["layers_validation"][grid["best_layer"]]),
+         grid["best_layer_test"], grid["best_layer_validation"]),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["classifier", "weights", "accuracy", "validation"])
     share = table["accuracy"]

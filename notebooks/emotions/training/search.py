@@ -26,8 +26,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from emotions.network import head as surgery
 from emotions.network.features import channel_statistics
 from emotions.network.quiet_keras import keras
+from emotions.settings import Settings
+from emotions.training import optimizer as updates
 from emotions.training.batches import Batches
-from emotions.training.optimizer import OPTIMIZERS
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -52,6 +53,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
     units: int = 256
     dropout: float = 0.0
     batch_size: int = 64
+    weight_decay: float = 0.0
     epochs: int = 50
     images: int | None = None  # train on so many, drawn at random; None, or too many: on all
     random_state: int = 2013
@@ -92,9 +94,8 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         return (values - self.mean_) / np.sqrt(self.variance_)
 
     def _shared(self) -> keras.Model:
-        return _traced_head(
-            self.n_features_in_, len(self.classes_), self.units, self.dropout, self.optimizer
-        )
+        shape = (self.n_features_in_, len(self.classes_), self.units, self.dropout)
+        return _traced_head(*shape, self.optimizer, self.weight_decay)
 
     def _start(self) -> keras.Model:
         """Return the shared model as if it were new: weights, dropout, optimizer."""
@@ -129,15 +130,16 @@ def _new_head(
 
 @functools.lru_cache(maxsize=32)
 def _traced_head(
-    channels: int, classes: int, units: int, dropout: float, optimizer: str
+    channels: int, classes: int, units: int, dropout: float, optimizer: str, weight_decay: float
 ) -> keras.Model:
     """Return the one model that all heads of this form take turns in.
 
     A graph is traced for every new model, which takes longer than a small head trains.
     """
     model = _new_head(channels, classes, units, dropout, random_seed=0)
+    how = Settings.model_construct(optimizer=optimizer, weight_decay=weight_decay)
     model.compile(
-        OPTIMIZERS[optimizer](),
+        updates.optimizer(how, 1, {}),
         "sparse_categorical_crossentropy",
         jit_compile=False,
         steps_per_execution=STEPS,
