@@ -24,10 +24,6 @@ NOTEBOOKS = Path(__file__).resolve().parent
 LARGE_MESSAGES = {"websocket_max_message_size": 64 * 1024**2}
 
 
-class InputError(ValueError):
-    """Parameters, data or weights that cannot be used; the message is one sentence."""
-
-
 class NotebookError(RuntimeError):
     """A notebook that stopped with an error; the message names it and shows the error's end."""
 
@@ -47,14 +43,11 @@ def prepare(settings: Settings) -> Prepared:
     from emotions.network import backbone
 
     weights_folder = settings.data / "weights"
-    try:
-        train, test = course_setup.find_folders(settings)
-        data = course_setup.load_data(settings.changed(train_data=train, val_data=test))
-        weights, sentence = backbone.choose_weights(settings.weights, weights_folder)
-        # built once here, so that a missing or broken file shows before the first notebook
-        backbone.build(weights, settings.image_size, weights_folder, settings.random_seed)
-    except (DataError, backbone.WeightsError) as error:
-        raise InputError(str(error)) from None
+    train, test = course_setup.find_folders(settings)
+    data = course_setup.load_data(settings.changed(train_data=train, val_data=test))
+    weights, sentence = backbone.choose_weights(settings.weights, weights_folder)
+    # built once here, so that a missing or broken file shows before the first notebook
+    backbone.build(weights, settings.image_size, weights_folder, settings.random_seed)
     print(f"Data: {data.title}.")
     course_setup.examine(settings, data)
     print(sentence)
@@ -77,7 +70,8 @@ def run_notebooks(notebooks: Sequence[Path], course: Prepared) -> list[Path]:
     with alone(course.folder):
         began = time.time()
         durations = course.folder / "durations.json"
-        if len(notebooks) > 1:  # a whole run: the sum is to be of this one alone
+        whole = set(course_notebooks(notebooks[0].parent)) <= set(notebooks)
+        if whole:  # the sum is to be of this run alone
             durations.unlink(missing_ok=True)
         for notebook in notebooks:
             print(f"{notebook.stem} … ", end="", flush=True)
@@ -166,7 +160,7 @@ def report(only: str | None, notebooks: Path = NOTEBOOKS) -> None:
     chosen = [notebook for notebook in found if only in (None, notebook.stem)]
     if not chosen:
         names = ", ".join(notebook.stem for notebook in found) or "none is there"
-        raise InputError(f"There is no notebook {only or '0*.ipynb'} in {notebooks}: {names}.")
+        raise DataError(f"There is no notebook {only or '0*.ipynb'} in {notebooks}: {names}.")
     course = prepare(read_settings())
     run_notebooks(chosen, course)
     if chosen[-1].stem == REPORT:
@@ -245,8 +239,8 @@ def make_reference() -> None:
     found = opening.open_course()
     folder = ROOT / "output" / "fer2013"
     if found.origin != "genuine FER-2013" or found.folder != folder:
-        raise InputError(f"The reference is of the genuine FER-2013, but here is {found.origin}.")
-    if runs.finished(run_recipes.runs_folder(found)):
+        raise DataError(f"The reference is of the genuine FER-2013, but here is {found.origin}.")
+    if runs.finished(run_recipes.runs_folder(found), rungs=False):
         run_recipes.evaluate()
     else:
         print("No runs are kept here: results.json, ladder.csv and curves.csv stay as they are.")
@@ -271,7 +265,7 @@ def clear_endings() -> Iterator[None]:
     """End with one readable message: status 2 for bad input, 1 for a notebook's error."""
     try:
         yield
-    except (InputError, SettingsError, DataError) as error:
+    except (SettingsError, DataError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except NotebookError as error:

@@ -26,7 +26,7 @@ PACKED = (  # beside the notebooks: what they, the two commands and the shipped 
     *("LICENSE", "CITATION.cff", "Makefile", "environment.yml", "postBuild", "pyproject.toml"),
     *("requirements.lock", "data/README.md", "output/README.md", "setup/*.py", "notebooks/*.py"),
     *("notebooks/emotions/**/*", "notebooks/templates/**/*", "output/fer2013/*.json"),
-    *("output/fer2013/*.csv", "output/fer2013/*.safetensors", "output/fer2013/*.md"),
+    *("output/fer2013/*.csv", "output/fer2013/classifier.safetensors", "output/fer2013/*.md"),
 )
 
 

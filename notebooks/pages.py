@@ -163,7 +163,8 @@ def private_paths() -> dict[str, str]:
         Path(sys.prefix): "(environment)",
         ROOT: ".",
     }
-    longest_first = sorted(replacements, key=lambda path: len(str(path)), reverse=True)
+    known = [path for path in replacements if path != Path(path.anchor)]  # HOME may be /
+    longest_first = sorted(known, key=lambda path: len(str(path)), reverse=True)
     return {str(path): replacements[path] for path in longest_first}
 
 

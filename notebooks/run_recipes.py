@@ -20,8 +20,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from course import clear_endings
 from emotions.course import opening as course_setup
-from emotions.files import read_json, replacing, write_json, write_table
+from emotions.files import DataError, read_json, replacing, write_json, write_table
 from emotions.measuring import classifier, ladder, model_card, runs, scores
 from emotions.network import backbone as backbones
 from emotions.recipes import RECIPES
@@ -56,7 +57,8 @@ def train_one(name: str, changes: dict) -> Path:
         return folder
     start = time.monotonic()
     backbone, policy = course_setup.open_backbone(course)
-    task = training.prepare(settings, data, backbone, policy, progress=Progress)
+    left_out = course.left_out()
+    task = training.prepare(settings, data, backbone, policy, left_out=left_out, progress=Progress)
     prepared = time.monotonic() - start
     run = training.train(task, on_epoch=_say)
     if run.stopped:
@@ -76,6 +78,8 @@ def train_one(name: str, changes: dict) -> Path:
         images_per_second=len(task.training) * len(run.history) / run.seconds,
         processor=runs.processor(),
     )
+    for stale in folder.glob("predictions_*.npz"):
+        stale.unlink()
     write_table(folder / "history.csv", run.history)
     classifier.save(folder / classifier.SHIPPED, task, details, np.float16)
     print(f"{name}: {details['accuracy_validation']:.1%} of the validation split right.")
@@ -125,13 +129,14 @@ def climb(names: Sequence[str], weights: Sequence[str]) -> None:
             size, weights_folder = course.settings.image_size, course.settings.data / "weights"
             title = backbones.build(start, size, weights_folder, seed).weights
         for name in names:
-            wanted = ladder.BY_NAME[name].settings
-            equal = runs.made_with(runs_folder(course), course.settings.changed(**wanted))
+            wanted = ladder.settings_of(ladder.BY_NAME[name], seed)
+            equal = runs.made_with(runs_folder(course), wanted)
             starts = [ladder.started_from(runs.details(folder)["weights"]) for folder in equal]
             if title in starts:
                 print(f"{name}, {start}: there already.")
             else:
-                train_one(f"rung_{name}-{in_a_name(start)}-{seed}", {**wanted, "weights": start})
+                own = wanted.of("training") | {"weights": start, "random_seed": seed}
+                train_one(f"rung_{name}-{in_a_name(start)}-{seed}", own)
     write_ladder()
 
 
@@ -154,6 +159,8 @@ def evaluate() -> None:
     """Measure every kept classifier; write `results.json`, `curves.csv` and `ladder.csv`."""
     course = course_setup.open_course()
     kept, data, settings = runs_folder(course), course.data, course.settings
+    if not runs.finished(kept, rungs=False):
+        raise DataError(f"There is no finished training of a recipe in {kept}: train one first.")
     copies = scores.seen_in_training(data)
     entries = []
     for folder in runs.finished(kept, rungs=False):
@@ -176,8 +183,14 @@ def ship() -> None:
     """
     course = course_setup.open_course()
     best = runs.best_run(runs_folder(course))
-    target = course.folder / classifier.SHIPPED
-    found = runs.details(best)["accuracy_validation"]
+    target, results = course.folder / classifier.SHIPPED, course.folder / "results.json"
+    about = runs.details(best)
+    measured = read_json(results) if results.is_file() else []
+    if not any(all(row[name] == about[name] for name in runs.RUN) for row in measured):
+        raise DataError(
+            f"{results} has no row of {best.name}: run `run_recipes.py evaluate` first."
+        )
+    found = about["accuracy_validation"]
     shipped = classifier.read_details(target) if target.is_file() else {"accuracy_validation": 0}
     if shipped["accuracy_validation"] > found:
         write_card(course.folder)
@@ -238,12 +251,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, action in actions.items():
         commands.add_parser(name, help=action.__doc__)
     wanted = parser.parse_args(arguments)
-    if wanted.command == "train":
-        train(wanted.recipes, wanted.weights, wanted.seeds)
-    elif wanted.command == "ladder":
-        climb(wanted.rungs, wanted.weights)
-    else:
-        actions[wanted.command]()
+    with clear_endings():
+        if wanted.command == "train":
+            train(wanted.recipes, wanted.weights, wanted.seeds)
+        elif wanted.command == "ladder":
+            climb(wanted.rungs, wanted.weights)
+        else:
+            actions[wanted.command]()
 
 
 if __name__ == "__main__":

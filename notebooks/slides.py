@@ -38,12 +38,18 @@ def slides_of(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]
     with what the text after it says about it. Answers, checks and plumbing are left out. A type
     that somebody chose in JupyterLab is kept.
     """
-    pieces = [piece for cell in cells for piece in _pieces(cell)]
-    for above, piece in pairwise(pieces):
+    made = [(cell, piece) for cell in cells for piece in _pieces(cell)]
+    for (_, above), (cell, piece) in pairwise(made):
         below_a_heading = above.cell_type == "markdown" and _type(above) == "slide"
         plain = piece.cell_type == "code" and not any(map(_is_picture, piece.outputs))
-        if below_a_heading and plain and _rows(above) + _rows(piece) <= MOST_ROWS:
+        if (
+            not _type(cell)
+            and below_a_heading
+            and plain
+            and _rows(above) + _rows(piece) <= MOST_ROWS
+        ):
             piece.metadata.slideshow.slide_type = "-"
+    pieces = [piece for _, piece in made]
     for number, piece in enumerate(pieces):  # the pieces of one cell must not share its id
         piece["id"] = f"{piece['id'][:50]}-{number}"
     return pieces

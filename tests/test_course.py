@@ -16,6 +16,7 @@ import pytest
 import run_recipes
 import train
 from emotions.course import opening
+from emotions.files import DataError
 from emotions.measuring import runs
 from emotions.settings import ROOT, read_settings
 
@@ -179,14 +180,23 @@ def test_one_notebook_alone_keeps_the_durations_of_the_others(
     course.report("02_second", tmp_path)
     noted = json.loads(text_of(toy.folder / "durations.json"))["notebooks"]
     assert noted["01_first"] == 12
+    write_notebook(tmp_path / "03_third.ipynb", "Third", "print(3)")
+    course.run_notebooks([tmp_path / "02_second.ipynb", tmp_path / "03_third.ipynb"], toy)
+    noted = json.loads(text_of(toy.folder / "durations.json"))["notebooks"]
+    assert noted.pop("03_third") and noted["01_first"] == 12
     assert set(noted) == {"01_first", "02_second"}
     assert re.search(r"^02_second … \d+ s$", capsys.readouterr().out, re.MULTILINE)
     assert not (toy.folder / "notebooks" / "01_first.html").exists()
 
 
+def test_a_home_that_is_the_root_changes_no_slash(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", "/")
+    assert pages.without_paths("len(x) // 2 / 3", pages.private_paths()) == "len(x) // 2 / 3"
+
+
 def test_an_unknown_notebook_is_refused_with_the_names_there_are(tmp_path: Path):
     write_notebook(tmp_path / "01_first.ipynb", "First", "print(1)")
-    with pytest.raises(course.InputError, match="04_trainning.*01_first"):
+    with pytest.raises(DataError, match="04_trainning.*01_first"):
         course.report("04_trainning", tmp_path)
 
 
@@ -322,7 +332,7 @@ def test_the_reference_is_made_of_the_genuine_data_alone(
 ):
     other = SimpleNamespace(**vars(opening.open_course()) | different)
     monkeypatch.setattr(opening, "open_course", lambda: other)
-    with pytest.raises(course.InputError, match="of the genuine FER-2013, but here is"):
+    with pytest.raises(DataError, match="of the genuine FER-2013, but here is"):
         course.make_reference()
     assert {text_of(path) for path in reference.rglob("*") if path.is_file()} == {"before"}
 

@@ -76,6 +76,8 @@ def test_the_environment_sets_a_parameter(name: str, monkeypatch: pytest.MonkeyP
 
 def test_a_grid_is_json_in_the_environment(monkeypatch: pytest.MonkeyPatch):
     assert read_settings(grid='{"units": [8, 16]}').grid == {"units": [8, 16]}
+    spelt = read_settings(grid='{"optimizer": ["sgd", "adam"], "dropout": ["0.5"]}').grid
+    assert spelt == {"optimizer": ["SGD", "Adam"], "dropout": [0.5]}
     monkeypatch.setenv("EMOTIONS_GRID", '{"units": [8, 16]}')
     assert read_settings().grid == {"units": [8, 16]}
     monkeypatch.setenv("EMOTIONS_GRID", "{units")
@@ -154,14 +156,16 @@ def test_a_picker_offers_what_the_settings_allow():
             assert getattr(read_settings(**{name: value}, **learning), name) == value
 
 
-def test_one_click_on_a_recipe_sets_all_the_others():
+@pytest.mark.parametrize("before", ["seed", "hour"])
+def test_one_click_on_a_recipe_sets_all_the_others(before: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("EMOTIONS_RECIPE", before)
     picker = HyperparameterPicker(read_settings())
     buttons = picker.controls["recipe"]
     assert buttons.options == tuple(RECIPES) and hasattr(buttons, "button_style")
     buttons.value = "ten_minutes"
     assert picker.settings == read_settings(recipe="ten_minutes")
     buttons.value = "seed"
-    assert picker.settings == read_settings()
+    assert picker.settings == read_settings(recipe="seed")
 
 
 @pytest.mark.parametrize(
@@ -173,6 +177,8 @@ def test_what_learns_says_where_it_starts_and_what_lies_before_it(
     trainable: str, start: str | None, refused: tuple[str, ...]
 ):
     assert read_settings(trainable=trainable).start == start
+    if start is not None:  # the head may read a layer before the first block that learns
+        assert read_settings(trainable=trainable, layer="pool3+pool5").start == "pool3"
     for layer in ("pool3", "pool4", "conv5_3", "pool5"):
         if layer in refused:
             with pytest.raises(SettingsError, match="would not learn"):

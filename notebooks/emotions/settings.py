@@ -58,10 +58,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    recipe: str = Field(
-        "seed",
-        description=f"a set of values for what you do not set: {', '.join(RECIPES)}",
-        examples=list(RECIPES),
+    recipe: Literal[*RECIPES] = Field(
+        "seed", description=f"a set of values for what you do not set: {', '.join(RECIPES)}"
     )
     train_data: Given[Folder | None] = Field(
         None, description="folder of training images, one folder per emotion in it"
@@ -225,13 +223,6 @@ class Settings(BaseSettings):
             raise ValueError("write local, local:3, tcp://address:port or tls://address:port")
         return value or None
 
-    @field_validator("recipe", mode="after")
-    @classmethod
-    def _find_recipe(cls, value: str) -> str:
-        if value not in RECIPES:
-            raise ValueError(f"there are the recipes {', '.join(RECIPES)}")
-        return value
-
     @field_validator("layer", mode="after")
     @classmethod
     def _check_layers(cls, value: str) -> str:
@@ -257,14 +248,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is not one of {', '.join(allowed)}")
             if not values:
                 raise ValueError(f"{name!r} has no values to try")
-            for value in values:
-                cls._check_value(name, value)
-        return grid
+        return {name: [cls._checked(name, x) for x in values] for name, values in grid.items()}
 
     @classmethod
-    def _check_value(cls, name: str, value: Any) -> None:
+    def _checked(cls, name: str, value: Any) -> Any:
         try:
-            cls.__pydantic_validator__.validate_assignment(cls.model_construct(), name, value)
+            checked = cls.__pydantic_validator__.validate_assignment(
+                cls.model_construct(), name, value
+            )
+            return getattr(checked, name)
         except ValidationError as error:
             raise ValueError(f"{name} {value!r}: {error.errors()[0]['msg']}") from None
 
@@ -273,7 +265,7 @@ class Settings(BaseSettings):
         if (self.train_data is None) != (self.val_data is None):
             raise ValueError("train_data and val_data belong together: give both, or neither")
         first = LEARNING_BLOCKS[self.trainable][:1]
-        choices = [layer for layer in FEATURE_LAYERS if block_of(layer) >= first]
+        choices = [layer for layer in FEATURE_LAYERS if layer[4] >= first]
         if not set(self.layers) & set(choices):
             raise ValueError(
                 f"{self.trainable} lies behind {self.layer}, so it would not learn anything: "
@@ -298,7 +290,9 @@ class Settings(BaseSettings):
         """The layer whose cached maps the learning blocks start from; None: there is none."""
         blocks = LEARNING_BLOCKS[self.trainable]
         before = f"pool{int(blocks[0]) - 1}" if blocks else None
-        return before if before in FEATURE_LAYERS else None
+        if before not in FEATURE_LAYERS:
+            return None
+        return min(before, self.layers[0], key=FEATURE_LAYERS.index)  # the head may read earlier
 
     def of(self, *parts: str) -> dict[str, Any]:
         """Return the values of all fields of some parts; see `names`."""
@@ -333,11 +327,6 @@ def choices(name: str) -> tuple:
         return (False, True)
     known = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     return tuple(field.examples or known)
-
-
-def block_of(layer: str) -> str:
-    """Return the number of the block that a layer of the backbone belongs to, as conv5_3's 5."""
-    return layer.removeprefix("conv").removeprefix("pool")[0]
 
 
 def read_settings(**values: Any) -> Settings:

@@ -57,7 +57,9 @@ def test_the_folder_that_a_whole_run_names_is_still_drawn_faces(tmp_path):
     assert "draws its own" in environment.data(chosen).found
 
 
-@pytest.mark.parametrize("wanted, words", [("auto", "stand-ins"), ("nowhere.h5", "EMOTIONS_WEIG")])
+@pytest.mark.parametrize(
+    "wanted, words", [("auto", "stand-ins"), ("hed", "at auto"), ("nowhere.h5", "EMOTIONS_WEIG")]
+)
 def test_missing_weights_have_a_mend(tmp_path, monkeypatch, wanted, words):
     monkeypatch.setattr(environment.backbone, "server_answers", lambda: False)
     assert words in environment.weights(read_settings(data=tmp_path, weights=wanted)).mend
@@ -65,8 +67,11 @@ def test_missing_weights_have_a_mend(tmp_path, monkeypatch, wanted, words):
 
 def test_little_memory_disk_and_one_core_have_a_mend(monkeypatch, tmp_path):
     limit = tmp_path / "memory.max"
-    limit.write_text("2000000000\n")
+    limit.write_text("12000000000\n")
+    (tmp_path / "memory.current").write_text("11000000000\n")
+    (tmp_path / "memory.stat").write_text("anon 9\ninactive_file 1000000000\n")
     monkeypatch.setattr(environment, "MEMORY_LIMIT", limit)
+    assert environment.memory().found == "2.0 GB free"
     assert "Shut Down" in environment.memory().mend
     monkeypatch.setattr(environment, "DISK_NEEDED", 1e9)
     assert "make clean" in environment.disk(tmp_path / "not" / "yet").mend

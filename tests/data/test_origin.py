@@ -263,6 +263,9 @@ def test_findings_are_made_once_and_damage_makes_them_anew(drawn, tmp_path, monk
     (file,) = tmp_path.iterdir()
     file.write_text("{")
     assert origin.examine(drawn, tmp_path) == first
+    renamed = replace(drawn.train, files=tuple(f"{k}.png" for k in range(len(drawn.train))))
+    origin.examine(replace(drawn, train=renamed), tmp_path)  # names are evidence
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize("view", [*sketch.VIEWS][1:])

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import run_recipes
 from emotions.course import opening as course_setup
+from emotions.data.faces import ImageSet
 from emotions.data.pixels import read_image
 from emotions.files import DataError
 from emotions.measuring import classifier, ladder, photos, runs, scores
@@ -122,7 +123,7 @@ def test_every_recipe_is_valid_and_what_you_say_wins(monkeypatch):
     monkeypatch.setenv("EMOTIONS_RECIPE", "best")
     monkeypatch.setenv("EMOTIONS_EPOCHS", "4")
     assert read_settings().epochs == 4 and read_settings().trainable == "everything"
-    with pytest.raises(SettingsError, match="there are the recipes"):
+    with pytest.raises(SettingsError, match="recipe.*'seed', 'frozen_plus'"):
         read_settings(recipe="magic")
 
 
@@ -276,6 +277,18 @@ def test_grad_cam_goes_to_an_earlier_layer_where_the_deepest_has_one_heat_only()
     faces = np.random.default_rng(0).integers(0, 3, (2, 8, 8, 1)).astype(np.float32)
     layer, heats = looking_inside.grad_cam(model, faces)
     assert layer == "conv1_1" and (np.ptp(heats, axis=(1, 2)) > 0.1).all()
+
+
+def test_labels_are_judged_though_a_class_between_others_has_no_image():
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 2], 30)
+    features = random.normal(size=(60, 2)) + 4 * labels[:, None]
+    labels[5] = 2  # a wrong one
+    files = tuple(f"{k}.png" for k in range(60))
+    images = ImageSet(np.zeros((60, 8, 8, 1), np.uint8), labels, ("angry", "calm", "sad"), files)
+    judge = scores.pixel_baseline(2, 0)
+    first = looking_inside.doubtful_labels(judge, features, images, np.arange(60)).iloc[0]
+    assert (first["row"], first["label"], first["suggested"]) == (5, "sad", "angry")
 
 
 def test_a_calibrated_classifier_says_the_same_less_or_more_surely(trained):
@@ -562,8 +575,14 @@ def results_folder(tiny_faces, tmp_path_factory):
     with pytest.MonkeyPatch.context() as environment:
         for name, path in names.items():
             environment.setenv(f"EMOTIONS_{name}", str(path))
+        with pytest.raises(SystemExit):
+            run_recipes.main(["evaluate"])  # there is nothing yet
         run_recipes.main(["train", "frozen_plus", "--weights", "hed", "--seeds", "1", "2013"])
+        environment.setenv("EMOTIONS_EPOCHS", "1")  # of a notebook's own training, not of a rung
         run_recipes.main(["ladder", "--weights", "hed", "--rungs", "mirror", "mean"])
+        environment.delenv("EMOTIONS_EPOCHS")
+        with pytest.raises(SystemExit):
+            run_recipes.main(["ship"])  # before it is measured; it says so in a sentence
         run_recipes.main(["evaluate"])
         run_recipes.main(["ship"])
         run_recipes.main(["check"])

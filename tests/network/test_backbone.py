@@ -24,12 +24,13 @@ def write_legacy_file(
     written = {}
     with h5py.File(file, "w") as content:
         layers = [layer for layer in model.layers if layer.name != leave]
-        content.attrs["layer_names"] = [layer.name.encode() for layer in layers]
+        # of fixed length, as h5py 2 wrote them in those days
+        content.attrs["layer_names"] = np.array([layer.name for layer in layers], "S")
         content.attrs["backend"], content.attrs["keras_version"] = b"tensorflow", b"2.0.6"
         for layer in layers:
             group = content.create_group(layer.name)
             names = [f"{layer.name}_{part}:0" for part in ("W_1", "b_1")[: len(layer.weights)]]
-            group.attrs["weight_names"] = [name.encode() for name in names]
+            group.attrs["weight_names"] = np.array(names, "S")
             for name, weight in zip(names, layer.weights, strict=True):
                 shape = tuple(weight.shape[:-1]) + (3,) if layer.name == narrow else weight.shape
                 array = random.normal(0, 0.02, shape).astype(np.float32)

@@ -265,5 +265,8 @@ def test_a_normalised_layer_that_feeds_the_head_is_the_one_behind_the_relu(tiny_
     probabilities = np.asarray(task.whole(course.data.train.images[:4].astype("f4")))
     cached = np.asarray(task.model(np.asarray(task.inputs[:4], "f4")))
     np.testing.assert_allclose(probabilities, cached, atol=0.01)
-    seen = Responses(backbone.model, course.data.train.images).maps(0, 48, None)
+    responses = Responses(backbone.model, course.data.train.images)
+    seen = responses.maps(0, 48, None)
+    answers = responses.channel_means(0, 48, None)["conv1_1"]
+    np.testing.assert_allclose(answers, seen["conv1_1"].mean(axis=(0, 1)), rtol=0.05, atol=0.01)
     assert seen["conv1_1"].min() >= 0

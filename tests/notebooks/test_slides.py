@@ -45,7 +45,8 @@ def test_a_progress_bar_is_not_on_a_slide():
 
 def test_a_type_chosen_by_a_teacher_is_kept():
     chosen = {"slideshow": {"slide_type": "skip"}}
-    assert types(new_markdown_cell("# A"), new_markdown_cell("x", metadata=chosen))[1] == "skip"
+    for kind in (new_markdown_cell, new_code_cell):
+        assert types(new_markdown_cell("# A"), kind("x", metadata=chosen))[1] == "skip"
 
 
 @pytest.mark.parametrize("tag", ["solution", "exercise", "check"])

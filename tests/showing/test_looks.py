@@ -204,6 +204,13 @@ def test_the_ladder_names_every_setting_of_every_rung():
     assert shown == [f"{row.change} {row.settings}".strip() for row in steps.itertuples()]
 
 
+def test_every_kind_of_weights_has_a_panel():
+    one = rungs().query("weights == 'random'")
+    four = pd.concat([rungs(), one.assign(weights="file x.h5")])
+    titles = [axis.get_title() for axis in plots.ladder(four, TITLE).axes]
+    assert titles[-1] == "weights: file x.h5"
+
+
 @pytest.mark.parametrize(
     "layer, shown",
     [

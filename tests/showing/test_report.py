@@ -59,6 +59,8 @@ def test_the_report_begins_with_the_single_classifier_that_is_best_in_validation
     ]  # fmt: skip
     (tmp_path / "results.json").write_text(json.dumps(rows), encoding="utf-8")
     results = halved(tmp_path)
+    assert "FER-2013" not in results.best().data  # they are those of other faces
+    results.content["training"]["data"] = "FER-2013"
     said = results.best().data
     assert said.startswith("**64.2% of FER-2013's 400 test images right** (95 % interval 63.2% to")
     assert "Recipe `large`, from the weights hed (a stand-in)" in said and "10 minutes" in said
@@ -92,6 +94,14 @@ def test_without_measured_recipes_the_report_begins_with_what_was_trained_here(t
     assert "FER-2013" not in said and "pixels gets 30.0%" in said
     assert "DeepFace" not in results.sources_table().data
     assert results.best_picture().alt and (tmp_path / "best.png").is_file()
+
+
+def test_without_a_training_the_weights_are_those_of_the_surgery(tmp_path: Path):
+    known = {"data": "drawn faces", "training_images": 2, "test_images": 1}
+    content = halved(tmp_path).content | {"training": {}, "exploration": known}
+    results = report.Results(tmp_path, content | {"surgery": known | {"weights": "VGG-Face"}})
+    assert "backbone: VGG-Face." in results.heading().data
+    assert "best_layer_report.csv is not" in results.classification_report("best_layer_report").data
 
 
 def test_before_the_grid_search_the_report_says_what_is_missing(tmp_path: Path):

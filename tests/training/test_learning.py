@@ -225,6 +225,20 @@ def test_the_same_training_twice_is_the_same(make_course, hed):
     pd.testing.assert_frame_equal(runs[0].history, runs[1].history, check_exact=True)
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_task_that_has_ended_begins_anew(make_course, hed, stopped):
+    """As when the cells of notebook 4 run again: not from the weights that were learnt."""
+    course = make_course(epochs=2, dropout=0.5, optimizer="SGD", momentum=0.9, moving_average=0.9)
+    task, end = training.prepare(course.settings, course.data, hed, "float32"), threading.Event()
+    if stopped:  # within its first epoch, so that there is no checkpoint
+        end.set()
+    first = training.train(task, stop=end)
+    assert first.stopped == stopped
+    second = training.train(task).history
+    again = training.prepare(course.settings, course.data, hed, "float32")
+    pd.testing.assert_frame_equal(second, training.train(again).history)
+
+
 def test_a_killed_training_goes_on_to_the_same_result(make_course, hed):
     course = make_course(dropout=0.5, layer="pool4")
     undisturbed = new_task(course, hed)

@@ -67,10 +67,10 @@ def weights(settings: Settings) -> Finding:
     folder = settings.data / "weights"
     chosen, _ = backbone.choose_weights(settings.weights, folder)
     mend = ""
-    if chosen == "hed" and settings.weights == "auto":
+    if chosen == "hed":
         mend = (
-            f"For VGG-Face go online, or put {backbone.WEIGHTS_FILE} into {folder}. "
-            "Without it everything works, with stand-ins."
+            f"For VGG-Face leave EMOTIONS_WEIGHTS at auto, and go online or put "
+            f"{backbone.WEIGHTS_FILE} into {folder}. Without it everything works, with stand-ins."
         )
     elif chosen not in backbone.TITLES and not Path(chosen).is_file():
         mend = f"There is no file {chosen}: correct EMOTIONS_WEIGHTS, or leave it out."
@@ -86,8 +86,11 @@ def memory() -> Finding:
     """Say how much memory is free."""
     free = psutil.virtual_memory().available / 1e9
     limit = MEMORY_LIMIT.read_text().strip() if MEMORY_LIMIT.is_file() else "max"
-    if limit != "max":
-        free = min(free, int(limit) / 1e9)
+    if limit != "max":  # of a container; what its files left in memory can be had back
+        lines = MEMORY_LIMIT.with_name("memory.stat").read_text().splitlines()
+        cached = int(dict(line.split() for line in lines)["inactive_file"])
+        used = int(MEMORY_LIMIT.with_name("memory.current").read_text()) - cached
+        free = min(free, (int(limit) - used) / 1e9)
     mend = (
         "" if free >= MEMORY_NEEDED else f"The course needs {MEMORY_NEEDED:.0f} GB on FER-2013: "
         "close other programs, and other notebooks with Kernel, Shut Down All Kernels."

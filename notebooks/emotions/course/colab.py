@@ -3,13 +3,13 @@
 import importlib.metadata
 import subprocess
 import sys
+from pathlib import Path
 
 import yaml
 from packaging.requirements import Requirement
 
-from emotions.settings import ROOT
-
-ENVIRONMENT = ROOT / "environment.yml"
+# not from the settings, whose packages are among those to install
+ENVIRONMENT = Path(__file__).resolve().parents[3] / "environment.yml"
 # Colab's own, and what only the tests need.
 NOT_THERE = {
     *("jupyterlab", "ipykernel", "pytest", "pytest-xdist", "hypothesis", "playwright"),

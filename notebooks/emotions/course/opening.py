@@ -218,7 +218,7 @@ def operated(course: Course, made: backbone.Backbone, policy: str) -> backbone.B
     """Return the backbone changed as the settings say, by 512 training faces, for a precision."""
     settings = course.settings
     random = np.random.default_rng(settings.random_seed)
-    rows = random.permutation(training.split_rows(course.data, settings)[0])[:512]
+    rows = random.permutation(course.split()[0])[:512]
     faces = training.prepared_images(settings, course.data, np.sort(rows))
     changed = operate(made, settings, faces)
     if policy == "float32":

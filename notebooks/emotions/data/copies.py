@@ -54,7 +54,7 @@ def copy_groups(images: Iterable[np.ndarray]) -> np.ndarray:
     """
     rows = row_by_row(images) if isinstance(images, np.ndarray) else images
     digests = [hashlib.sha256(repr(row.shape).encode() + row.tobytes()).digest() for row in rows]
-    return _number_by_appearance(digests)
+    return pd.factorize(np.array(digests, dtype=object))[0]
 
 
 def _near_groups(
@@ -80,7 +80,7 @@ def _near_groups(
     edges = np.concatenate(pairs, axis=1)
     graph = coo_array((np.ones(edges.shape[1], bool), tuple(edges)), shape=(len(first),) * 2)
     _, joined = connected_components(graph, directed=False)
-    return _number_by_appearance(joined[copies])
+    return pd.factorize(joined[copies])[0]
 
 
 def _perceptual_hashes(thumbnails: Iterable[np.ndarray]) -> np.ndarray:
@@ -109,12 +109,6 @@ def _correlations(vectors: np.ndarray, one: np.ndarray, other: np.ndarray) -> np
         lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
         np.divide((a * b).sum(axis=1), lengths, out=found[pairs], where=lengths > 0)
     return found
-
-
-def _number_by_appearance(keys: list[bytes] | np.ndarray) -> np.ndarray:
-    """Return int64 (n,): the same number for the same key, counted by first appearance."""
-    numbers, _ = pd.factorize(np.asarray(keys, dtype=object))
-    return numbers.astype(np.int64)
 
 
 def find_problems(data: FaceData, *, progress: Progress | None = None) -> pd.DataFrame:

@@ -7,6 +7,7 @@ checksum of its pixels, its split and class, the number in Kaggle's name for it,
 low frequencies, which survive most changes and show nothing of a face.
 """
 
+import hashlib
 import json
 from collections import Counter
 from dataclasses import replace
@@ -306,7 +307,8 @@ class Findings(NamedTuple):
 
 def examine(data: FaceData, folder: Path) -> Findings:
     """Return the findings on a data set, made once and then read from `folder`."""
-    file = folder / f"{data.fingerprint[:32]}-{VERSION}.json"
+    named = "\n".join((data.fingerprint, *data.train.files, *data.test.files))
+    file = folder / f"{hashlib.sha256(named.encode()).hexdigest()[:32]}-{VERSION}.json"
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
         return Findings(str(kept["origin"]), tuple(map(str, kept["warnings"])))

@@ -60,11 +60,12 @@ def save(file: Path, task: training.Task, details: dict, kernels: type = np.floa
     scale = model.get_layer("head").get_layer("scale")
     for name, values in (("scale/mean", scale.mean), ("scale/variance", scale.variance)):
         weights[name] = np.asarray(keras.ops.convert_to_numpy(values), np.float32).ravel()
+    shift = [layer for layer in model.layers if layer.name == "subtract_mean"]  # else / 255
     about = {
         **task.settings.of("form"),
         "classes": list(task.classes),
         "image_shape": list(model.input_shape[1:]),
-        "mean_bgr": _mean(model),
+        "mean_bgr": np.asarray(shift[0].mean, np.float64).ravel().tolist() if shift else None,
         "validation_share": task.settings.validation_share,
         **details,
     }
@@ -76,14 +77,6 @@ def save(file: Path, task: training.Task, details: dict, kernels: type = np.floa
 def _weights(model: keras.Model) -> list:
     """Return all variables but the state of random numbers."""
     return [v for v in model.variables if not v.path.endswith("seed_generator_state")]
-
-
-def _mean(model: keras.Model) -> list[float] | None:
-    """Return what a classifier subtracts from B, G, R; None if it divides by 255 instead."""
-    known = {layer.name: layer for layer in model.layers}
-    if "subtract_mean" not in known:
-        return None
-    return np.asarray(known["subtract_mean"].mean, np.float64).ravel().tolist()
 
 
 def read_details(file: Path) -> dict:

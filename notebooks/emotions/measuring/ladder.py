@@ -94,12 +94,15 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return ordered.drop(columns="place").reset_index(drop=True)
 
 
-def _settings(changed: Mapping[str, Any]) -> Settings:
+def settings_of(rung: Rung, random_seed: int | None = None) -> Settings:
     """Return a rung's settings, whatever the environment says of a notebook's own training."""
+    changed = dict(rung.settings)
+    if random_seed is not None:
+        changed["random_seed"] = random_seed
     given = names("given")  # such as the split, which is the same for all rungs
     defaults = Settings.model_construct().of("training")
     own = {name: value for name, value in defaults.items() if name not in given}
-    return read_settings(**own | RECIPES[changed.get("recipe", "seed")] | dict(changed))
+    return read_settings(**own | RECIPES[changed.get("recipe", "seed")] | changed)
 
 
 def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:
@@ -115,11 +118,11 @@ def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:
         defaults). A recipe is a name for other settings and is not among them.
     """
     parameters = [name for name in names("training") if name != "recipe"]
-    below, rows = _settings({}), {}
+    below, rows = settings_of(Rung("", "")), {}
     for each in RUNGS:
         if climbed is not None and each.name not in climbed:
             continue
-        here = _settings(each.settings)
+        here = settings_of(each)
         differ = [name for name in parameters if getattr(here, name) != getattr(below, name)]
         words = ", ".join(f"{name} {getattr(here, name)}" for name in differ)
         rows[each.name] = {"change": each.change, "settings": words}
@@ -177,14 +180,20 @@ def _worth(row: pd.Series) -> str:
 
 
 def rows_of(kept: Path, random_seed: int) -> list[dict[str, Any]]:
-    """Return the climbed rungs as rows for `table`, read from the kept runs of a random seed."""
-    return [
-        {"rung": each.name, "change": each.change}
-        | {name: details[name] for name in ("weights", "accuracy_validation", "minutes")}
-        for each in RUNGS
-        for folder in runs.made_with(kept, _settings({**each.settings, "random_seed": random_seed}))
-        if (details := runs.details(folder))
-    ]
+    """Return the climbed rungs as rows for `table`, read from the kept runs of a random seed.
+
+    Of several equal runs from the same weights the last one counts.
+    """
+    rows = {}
+    for each in RUNGS:
+        for folder in runs.made_with(kept, settings_of(each, random_seed)):
+            about = runs.details(folder)
+            rows[each.name, started_from(about["weights"])] = {
+                "rung": each.name,
+                "change": each.change,
+                **{name: about[name] for name in ("weights", "accuracy_validation", "minutes")},
+            }
+    return list(rows.values())
 
 
 def averaging_rows(measured: pd.DataFrame) -> list[dict[str, Any]]:

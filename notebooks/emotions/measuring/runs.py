@@ -61,14 +61,13 @@ def predictions(
 
     They are averaged over views (see `scores.views_of`) and computed once.
     """
-    file = folder / f"predictions_{views}.npz"
+    file, about = folder / f"predictions_{views}.npz", details(folder)
+    if about["data_fingerprint"] != data.fingerprint:
+        raise DataError(
+            f"The classifier in {folder} was trained on {about['data']}, but these are other "
+            f"images ({data.title}): give the same data, or move that folder away."
+        )
     if not file.is_file():
-        about = details(folder)
-        if about["data_fingerprint"] != data.fingerprint:
-            raise DataError(
-                f"The classifier was trained on {about['data']}, but these are other images "
-                f"({data.title}): give the same data."
-            )
         model = load(folder / FILE, about["precision"]).model
         rows = validation_rows(data, settings, about)
         validation = scores.predict(model, data.train.images[rows], views, progress=progress)
@@ -151,8 +150,13 @@ def ensemble(runs: Path) -> list[Path]:
     """Return the runs that are averaged: those with the validation split of the best one."""
     if not members(runs):
         return []
-    seed = details(best_run(runs))["random_seed"]
-    return [folder for folder in members(runs) if folder.name.endswith(f"-{seed}")]
+    split = ("random_seed", "validation_share")
+    best = details(best_run(runs))
+    return [
+        folder
+        for folder in members(runs)
+        if all(details(folder)[name] == best[name] for name in split)
+    ]
 
 
 def ensemble_entries(
@@ -173,10 +177,14 @@ def ensemble_entries(
 
 
 def best_run(runs: Path) -> Path:
-    """Return the run with the highest validation accuracy among the recipes."""
+    """Return the run with the highest validation accuracy among `members`."""
     folders = members(runs)
     if not folders:
-        raise DataError(f"There is no run in {runs}: train a recipe first.")
+        good = " or ".join(recipe for recipe, values in RECIPES.items() if values)
+        raise DataError(
+            f"There is no finished training of {good} from pre-trained weights in {runs}: train "
+            "one first."
+        )
     return max(folders, key=lambda folder: details(folder)["accuracy_validation"])
 
 

@@ -14,7 +14,7 @@ from types import MappingProxyType, ModuleType
 import h5py
 import numpy as np
 
-from emotions.files import alone, one_line, scratch
+from emotions.files import DataError, alone, one_line, scratch
 from emotions.network.normalisation import BatchNormalization
 from emotions.network.quiet_keras import keras
 from emotions.network.vggface_bridge import import_keras_vggface
@@ -33,7 +33,7 @@ TITLES = {
 }
 
 
-class WeightsError(ValueError):
+class WeightsError(DataError):
     """Weights that are not there, cannot be had or do not fit VGG-Face; names file and mend."""
 
 
@@ -59,7 +59,11 @@ def build(weights: str, image_size: int, folder: Path, random_seed: int) -> Back
         load_hed(model)
     elif weights != "random":
         file = vggface_file(folder) if weights == "vggface" else Path(weights)
-        check_weights_file(file, model)
+        if fault := fault_of(file, model):
+            raise WeightsError(
+                f"{fault}: put keras-vggface's {WEIGHTS_FILE} (58.9 MB) in its place, or choose "
+                "the weights hed."
+            )
         model.load_weights(str(file), by_name=True)
     mark = digest(model)
     title = TITLES.get(weights, f"file {Path(weights).name} ({mark[:8]})")
@@ -128,7 +132,7 @@ def choose_weights(wanted: str, folder: Path) -> tuple[str, str]:
     `auto` is VGG-Face if its file is in `folder` or its server answers, else hed.
     """
     if wanted != "auto":
-        return wanted, f"Weights: {TITLES.get(wanted, wanted)}, as you chose."
+        return wanted, f"Weights: {TITLES.get(wanted, wanted)}."
     if (folder / WEIGHTS_FILE).is_file():
         return "vggface", f"Weights: VGG-Face, from {folder / WEIGHTS_FILE}."
     if server_answers():
@@ -171,8 +175,7 @@ def _download(file: Path) -> None:
         socket.setdefaulttimeout(LONGEST_SILENCE)  # Keras itself would wait for ever
         try:
             found = keras.utils.get_file(file.name, address, cache_dir=temporary, cache_subdir=".")
-            fault = fault_of(Path(found), untrained(models, SMALLEST_INPUT))
-            if fault:
+            if fault := fault_of(Path(found), untrained(models, SMALLEST_INPUT)):
                 raise OSError(fault)
         except Exception as error:
             raise WeightsError(
@@ -184,16 +187,6 @@ def _download(file: Path) -> None:
             socket.setdefaulttimeout(patience)
         Path(found).replace(file)
     (file.parent / ".downloaded").touch()  # lets `make uninstall` tell it from a file of yours
-
-
-def check_weights_file(file: Path, model: keras.Model) -> None:
-    """Raise a `WeightsError` if a file has no weights for a model; see `fault_of`."""
-    fault = fault_of(file, model)
-    if fault:
-        raise WeightsError(
-            f"{fault}: put keras-vggface's {WEIGHTS_FILE} (58.9 MB) in its place, or choose the "
-            "weights hed."
-        )
 
 
 def fault_of(file: Path, model: keras.Model) -> str | None:
@@ -208,8 +201,9 @@ def fault_of(file: Path, model: keras.Model) -> str | None:
     try:
         with h5py.File(file) as content:
             layers = content.get("model_weights", content)
+            names = np.asarray(layers.attrs["layer_names"]).astype(str).tolist()  # h5py 2: bytes
             found = {name: [layers[name][key][()] for key in layers[name].attrs["weight_names"]]
-                     for name in layers.attrs["layer_names"]}  # fmt: skip
+                     for name in names}  # fmt: skip
             altered = [name for name, arrays in found.items() if arrays and not _sound(arrays)]
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         return f"The weights file {file} is not in Keras' h5 layout ({one_line(error)})"

@@ -116,20 +116,22 @@ def doubtful_labels(
     Northcutt, Jiang and Chuang 2021, "Confident learning", arXiv:1911.00068.
     """
     flat = features.reshape(len(features), -1)
+    known, labels = np.unique(images.labels, return_inverse=True)  # some may have no image here
+    names = [images.classes[k] for k in known]
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
     predicted = cross_val_predict(
-        estimator, flat, images.labels, groups=groups, cv=splitter, method="predict_proba"
+        estimator, flat, labels, groups=groups, cv=splitter, method="predict_proba"
     )
     wrong = find_label_issues(
-        images.labels, predicted, return_indices_ranked_by="self_confidence", n_jobs=1
+        labels, predicted, return_indices_ranked_by="self_confidence", n_jobs=1
     )
-    quality = get_label_quality_scores(images.labels, predicted)
+    quality = get_label_quality_scores(labels, predicted)
     return pd.DataFrame(
         {
             "row": wrong,
             "file": [images.files[i] for i in wrong],
-            "label": [images.classes[i] for i in images.labels[wrong]],
-            "suggested": [images.classes[i] for i in predicted[wrong].argmax(axis=1)],
+            "label": [names[i] for i in labels[wrong]],
+            "suggested": [names[i] for i in predicted[wrong].argmax(axis=1)],
             "quality": quality[wrong],
         }
     )

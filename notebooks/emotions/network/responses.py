@@ -59,7 +59,8 @@ class Responses:
         found = {}
         for name, layer in self.layers.items():
             x = layer(x)
-            found[name] = keras.ops.mean(keras.ops.cast(x, "float32"), axis=(1, 2))
+            means = keras.ops.mean(keras.ops.cast(x, "float32"), axis=(1, 2))
+            found[name.removesuffix("_relu")] = means
         model = keras.Model(inputs, found)
         for side in (32, 64):  # two sizes, so that the graph is made for all and never again
             model.predict_on_batch(np.zeros((1, side, side, 3), np.float32))

@@ -1,5 +1,6 @@
 """Figures of data, trainings and results; each returns a matplotlib figure with its title."""
 
+import itertools
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
 
@@ -297,7 +298,7 @@ def ladder(rungs: pd.DataFrame, title: str) -> Figure:
         sharey=True,
         squeeze=False,
     )
-    for axis, kind, colour in zip(axes.flat, kinds, (TRAINING, FROZEN, ACCENT), strict=False):
+    for axis, kind, colour in zip(axes.flat, kinds, itertools.cycle((TRAINING, FROZEN, ACCENT))):
         part = rungs[rungs["weights"] == kind]
         places = [middles[changes.index(change)] for change in part["change"]]
         values = 100 * part["accuracy_validation"].to_numpy()

@@ -79,7 +79,7 @@ class Results:
     def best(self) -> HTML | Markdown:
         """Return how good the best classifier of these data is, in a few sentences."""
         facts = self._facts()
-        if self._recipes.is_file():
+        if self._recipes:
             return Markdown(standing.recipe_in_words(self._recipes, facts["test_images"]))
         if (table := self._standing()) is None:
             return self._missing("training", "grid_search")
@@ -185,11 +185,11 @@ class Results:
         shares = [name for name in table if name.startswith(("fold", "mean", "spread"))]
         return _table(table, dict.fromkeys(shares, "{:.1%}"))
 
-    def classification_report(self, name: str) -> HTML:
+    def classification_report(self, name: str) -> HTML | Markdown:
         """Return one of the classification reports, as scikit-learn made it."""
         file = self.folder / f"{name}.csv"
         if not file.is_file():
-            return self._missing("training")
+            return Markdown(f"*{file.name} is not there: run its notebook first.*")
         table = pd.read_csv(file, index_col=0).rename_axis(name.replace("_", " "))
         scores = dict.fromkeys(("precision", "recall", "f1-score"), "{:.3f}")
         return _table(table, scores | {"support": "{:,}"})
@@ -257,19 +257,21 @@ class Results:
         return Image(file, alt=description, metadata=about)
 
     @property
-    def _recipes(self) -> Path:
-        return self.folder / "results.json"
+    def _recipes(self) -> Path | None:
+        """The recipes' results, if they can be held against what others published."""
+        file = self.folder / "results.json"
+        return file if file.is_file() and self._facts()["data"] == "FER-2013" else None
 
     def _standing(self) -> pd.DataFrame | None:
         """Return the classifiers of the first figure; None if nothing was trained on these data."""
-        if self._recipes.is_file():
+        if self._recipes:
             return standing.of_recipes(self._recipes)
         training, grid = self.content["training"], self.content["grid_search"]
         return standing.of_notebooks(training, grid) if training and grid else None
 
     def _facts(self) -> dict[str, Any]:
         """Return the provenance of the latest notebook that ran."""
-        ran = [c for name in ("training", "exploration", "surgery") if (c := self.content[name])]
+        ran = [c for name in ("training", "surgery", "exploration") if (c := self.content[name])]
         return ran[0]
 
     def _missing(self, *names: str) -> HTML:

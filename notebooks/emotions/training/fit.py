@@ -43,9 +43,10 @@ def train(
 ) -> Run:
     """Fit the part that learns; the model ends with the weights of its best epoch.
 
-    Interrupt the kernel or set `stop` to end early, within a second or a batch: what was learnt is
-    kept. A training that was stopped or killed goes on from its last checkpoint, to the same
-    result. `on_epoch` gets the history so far; `checkpoint_every` is in seconds.
+    Interrupt the kernel or set `stop` to end early, within a second or a batch and the scoring of
+    the validation images behind it: what was learnt is kept. A training that was stopped or killed
+    goes on from its last checkpoint, to the same result; one that has ended begins anew. `on_epoch`
+    gets the history so far; `checkpoint_every` is in seconds.
     """
     keeper = Keeper(task, on_epoch, stop, checkpoint_every)
     with contextlib.suppress(KeyboardInterrupt):
@@ -107,7 +108,7 @@ class Keeper(keras.callbacks.Callback):
         self.task, self.on_epoch, self.stop = task, on_epoch, stop or threading.Event()
         self.checkpoint_every = checkpoint_every
         self.history: list[dict[str, float]] = []
-        self.best_accuracy, self.best_weights = -1.0, task.model.get_weights()
+        self.best_accuracy = -1.0
         self.cut = False  # whether the last epoch of the history was stopped in the middle
         self.earlier_seconds = 0.0
         self.started = self.saved = time.monotonic()
@@ -119,15 +120,28 @@ class Keeper(keras.callbacks.Callback):
         """Go on from the checkpoint of a killed training with the same parameters, if any."""
         task = self.task
         task.model.optimizer.build(task.model.trainable_variables)
-        variables = self._variables()
+        variables, self.best_weights = self._variables(), task.model.get_weights()
         kept = read_checkpoint(self.file, variables, self.best_weights)
         if kept is None:
+            self._begin_anew()
             return
         state, values, self.best_weights = kept
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         self.history, self.best_accuracy = state["history"], state["best_accuracy"]
         self.earlier_seconds = state["seconds"]
+
+    def _begin_anew(self) -> None:
+        """Take back what an earlier training of the same task has learnt, if there was one."""
+        updates = self.task.model.optimizer
+        if not int(updates.iterations):
+            return
+        for variable, value in self.task.start:
+            variable.assign(value)
+        for variable in updates.variables:
+            if variable is not updates.learning_rate:  # which is a number here, or a schedule
+                variable.assign(keras.ops.zeros_like(variable))
+        self.best_weights = self.task.model.get_weights()
 
     def _variables(self) -> list:
         """Return all that training changes: weights, the state of dropout, the optimizer."""

@@ -42,6 +42,7 @@ class Task:
     rates: dict[str, float]  # path of a weight -> its share of the learning rate, if not 1
     weights: str  # digest of the backbone's weights at the start
     precision: str  # its dtype policy
+    start: tuple[tuple[keras.Variable, np.ndarray], ...] = ()  # what `model` starts from
 
     def compiling(self) -> dict[str, Any]:
         """Return what `model` is compiled with."""
@@ -172,6 +173,7 @@ def prepare(
         block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
         digest(backbone.model),
         policy,
+        tuple((v, keras.ops.convert_to_numpy(v)) for v in model.variables),
     )
     model.compile(**task.compiling())
     return task

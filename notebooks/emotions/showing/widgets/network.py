@@ -23,7 +23,8 @@ def feature_map_explorer(
         return saying(NOTHING_YET)
     responses = Responses(backbone.model, images.images)
     size = backbone.model.input_shape[1]
-    layer = dropdown("layer", responses.layers, "pool3")
+    layers = [name for name in responses.layers if not name.endswith("_relu")]  # in their maps
+    layer = dropdown("layer", layers, "pool3")
     channel = slider("channel", 0, responses.layers["pool3"].output.shape[-1] - 1)
 
     def fit(change: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import ipywidgets
 import pandas as pd
 
+from emotions.recipes import RECIPES
 from emotions.settings import Settings, SettingsError, choices, names, read_settings
 from emotions.showing.widgets.explorer import LABELLED, WIDE, Keys, dropdown
 
@@ -81,7 +82,7 @@ class HyperparameterPicker(Picker):
 
     def _take_recipe(self, change: Any) -> None:
         """Set every control to the picked recipe's value; the folders stay."""
-        made = read_settings().changed(recipe=change["new"])
+        made = read_settings(**RECIPES[change["new"]], recipe=change["new"])
         for name in names("training"):
             self.controls[name].value = getattr(made, name)
 

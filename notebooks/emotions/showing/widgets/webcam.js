@@ -24,6 +24,7 @@ function render({ model, el }) {
   const video = document.createElement("video");
   const words = document.createElement("p");
   let stream = null;
+  let closed = false;
 
   video.muted = true;
   video.playsInline = true;
@@ -55,8 +56,10 @@ function render({ model, el }) {
       words.textContent = NO_CAMERA_HERE;
       return;
     }
+    start.disabled = true; // a second click would start a second stream
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } } });
+      if (closed) return release(); // the cell ran again while the browser asked
       video.srcObject = stream;
       await video.play();
       show(true);
@@ -65,6 +68,8 @@ function render({ model, el }) {
       release();
       words.textContent =
         REFUSED[error.name] ?? `The camera did not start (${error.name}): upload a photo instead.`;
+    } finally {
+      start.disabled = false;
     }
   }
 
@@ -87,7 +92,10 @@ function render({ model, el }) {
 
   start.addEventListener("click", () => (stream ? release() : begin()));
   take.addEventListener("click", picture);
-  return release;
+  return () => {
+    closed = true;
+    release();
+  };
 }
 
 export default { render };
