@@ -85,7 +85,7 @@ def surroundings(notebook: str) -> dict:
     )
     answers = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.6, 0.3], [0.5, 0.3, 0.2]])
     names |= {
-        "rungs": rungs, "after": answers, "labels": np.array([0, 1, 2, 0]),
+        "rungs": rungs, "before": answers, "labels": np.array([0, 1, 2, 0]),
         "counts": counts, "means": faces, "emotions": 3, "table": table,
         "data": SimpleNamespace(train=part, test=part),
         "settings": SimpleNamespace(units=256, grid={"optimizer": ["SGD", "Adam"]}),
@@ -166,7 +166,7 @@ MISTAKES = [
         ("best_of_each", "best_each = 100 * table.groupby('optimizer')['mean'].max()"),
         ("honest_score", "def honest_score(v, t):\n    return 100 * t[v.argmax()]"),
         ("very_hot", "confidence = 100 / 3"),
-        ("too_sure", "gap = 100 * (after.max(1).mean() - (after.argmax(1) == labels).mean())"),
+        ("too_sure", "gap = 100 * (before.max(1).mean() - (before.argmax(1) == labels).mean())"),
     )),
     ("best_possible", "def best_possible(g, y):\n"
      "    return (pd.Series(y).groupby(g).transform('nunique') == 1).mean()", "as lost"),
@@ -255,8 +255,8 @@ MISTAKES = [
     ("two_views", "def two_views(a, b):\n    return (a + b) / 2", "Which class"),
     ("very_hot", "confidence = 0", "sum to 1"),
     ("very_hot", "confidence = 1", "other end"),
-    ("too_sure", "gap = (after.argmax(1) == labels).mean() - after.max(1).mean()", "sign"),
-    ("too_sure", "gap = after.mean() - (after.argmax(1) == labels).mean()", "largest* of each row"),
+    ("too_sure", "gap = (before.argmax(1) == labels).mean() - before.max(1).mean()", "sign"),
+    ("too_sure", "gap = before.mean() - (before.argmax(1) == labels).mean()", "largest* of each"),
     ("cooled", "def cooled(p, t):\n    return p ** (1 / t)", "divide each by its sum"),
     ("cooled", "def cooled(p, t):\n    return p / t", "Divide their logarithms"),
     ("cooled", "def cooled(p, t):\n    return p ** t / (p ** t).sum(1, keepdims=True)", "surer"),

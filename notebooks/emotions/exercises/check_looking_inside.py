@@ -40,7 +40,7 @@ def too_sure(answer: Any, labels: np.ndarray, probabilities: np.ndarray) -> Verd
         (accuracy, "This is the accuracy. Take it away from the mean confidence."),
         (probabilities.mean() - accuracy, "`mean()` over all probabilities is one divided by the "
          "number of emotions. The confidence is the *largest* of each row: `max(axis=1)` first."),
-        otherwise="The mean of the largest probability of each row of `after`, minus the share of "
+        otherwise="The mean of the largest probability of each row of `before`, minus the share of "
         "rows in which it stands at the label.",
         tolerance=1e-4,
     )  # fmt: skip
