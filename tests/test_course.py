@@ -318,7 +318,7 @@ def test_the_reference_measures_the_runs_that_are_kept(
     reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     measured = []
-    monkeypatch.setattr(runs, "finished", lambda folder: [folder / "best-hed-1"])
+    monkeypatch.setattr(runs, "finished", lambda folder, rungs: [folder / "best-hed-1"])
     monkeypatch.setattr(run_recipes, "evaluate", lambda: measured.append(True))
     course.make_reference()
     assert measured == [True]

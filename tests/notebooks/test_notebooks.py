@@ -156,7 +156,7 @@ def test_links_between_pages_lead_to_pages(folders):
 def test_every_picture_of_the_report_is_described(folders):
     text = (folders["OUTPUT"] / "sample" / "report.html").read_text(encoding="utf-8")
     pictures = re.findall(r"<img[^>]*>", text)
-    assert len(pictures) == 12
+    assert len(pictures) == 13
     for picture in pictures:
         description = re.search(r'alt="([^"]*)"', picture)
         assert description and len(description[1]) > 15, picture[:80]
