@@ -163,6 +163,8 @@ def test_one_click_on_a_recipe_sets_all_the_others(before: str, monkeypatch: pyt
     buttons = picker.controls["recipe"]
     assert buttons.options == tuple(RECIPES) and hasattr(buttons, "button_style")
     buttons.value = "ten_minutes"
+    assert dict(zip(buttons.options, buttons.icons, strict=True))["ten_minutes"] == "check"
+    assert buttons.icons.count("check") == 1
     assert picker.settings == read_settings(recipe="ten_minutes")
     buttons.value = "seed"
     assert picker.settings == read_settings(recipe="seed")

@@ -27,8 +27,10 @@ class Picker:
             each.observe(self._check, "value")
         self.message = ipywidgets.HTML()
         grid = ipywidgets.Layout(grid_template_columns="repeat(2, 25em)")
-        boxes = ipywidgets.GridBox(list(self.controls.values()), layout=grid)
-        self.widget = ipywidgets.VBox([boxes, self.message, Keys()])
+        made = list(self.controls.values())
+        rows = [one for one in made if isinstance(one, ipywidgets.ToggleButtons)]
+        boxes = ipywidgets.GridBox([one for one in made if one not in rows], layout=grid)
+        self.widget = ipywidgets.VBox([*rows, boxes, self.message, Keys()])
         self._check()
 
     @property
@@ -53,10 +55,16 @@ def control(name: str, value: Any) -> ipywidgets.ValueWidget:
     """Return the control of a setting: buttons, a list, a number, or a line that may stay empty."""
     offered = choices(name)
     if name == "recipe":  # one click sets all the others
-        row = {"grid_column": "1 / span 2"}
-        return ipywidgets.ToggleButtons(
-            options=offered, value=value, description=name, style=LABELLED, layout=row
+        buttons = ipywidgets.ToggleButtons(
+            options=offered, value=value, description=name, style=LABELLED
         )
+
+        def mark(change: Any = None) -> None:  # in the dark theme its colour hardly shows
+            buttons.icons = ["check" if each == buttons.value else "" for each in offered]
+
+        buttons.observe(mark, "value")
+        mark()
+        return buttons
     if value is None or Settings.model_fields[name].default is None:
         return ipywidgets.Combobox(
             value="" if value is None else str(value),
