@@ -176,7 +176,7 @@ class Settings(BaseSettings):
         },
         description="values that the grid search tries, as JSON",
     )
-    grid_epochs: Search[int] = Field(10, ge=1, description="epochs of each fit of the grid search")
+    grid_epochs: Search[int] = Field(5, ge=1, description="epochs of each fit of the grid search")
     folds: Search[int] = Field(3, ge=2, le=20, description="folds of the cross-validation")
     search: Search[Literal["full", "halving"]] = Field(
         "full",
