@@ -78,7 +78,11 @@ def test_the_report_begins_with_the_single_classifier_that_is_best_in_validation
     assert results.best_picture().alt and (tmp_path / "best.png").is_file()
 
 
-@pytest.mark.parametrize("test, place", [(0.5, "below"), (0.65, "within"), (0.8, "above")])
+@pytest.mark.parametrize(
+    "test, place",
+    [(0.5, "below"), (0.6, "at the lower end of"), (0.65, "within"), (0.8, "above"),
+     (0.695, "at the upper end of")],
+)  # fmt: skip
 def test_people_are_a_range_that_a_classifier_lies_in_or_not(tmp_path: Path, test, place):
     file = tmp_path / "results.json"
     file.write_text(json.dumps([recipe("one", 1, 0.5, test)]), encoding="utf-8")

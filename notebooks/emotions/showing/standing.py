@@ -96,7 +96,11 @@ def recipe_in_words(results: Path, images: int) -> str:
     for name in runs.RUN:
         once = once[once[name] == best[name]]
     people = table[table.index.str.startswith("people")].iloc[0]
-    place = "below" if low < people["low"] else "above" if high > people["high"] else "within"
+    place = "within"
+    if low < people["low"]:
+        place = "below" if high < people["low"] else "at the lower end of"
+    elif high > people["high"]:
+        place = "above" if low > people["high"] else "at the upper end of"
     said = (
         f"**{best['accuracy_test']:.1%} of FER-2013's {images:,} test images right** (95 % "
         f"interval {low:.1%} to {high:.1%}): that is the best single classifier of this course, "
