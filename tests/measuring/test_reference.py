@@ -67,7 +67,7 @@ def test_the_reports_pictures_are_the_committed_figures():
     text = (REFERENCE / "report.html").read_text(encoding="utf-8")
     shown = re.findall(r'<img[^>]*src="data:image/\w+;base64,([^"]+)"', text)
     committed = {(REFERENCE / f"{name}.png").read_bytes() for name in WITHOUT_FACES}
-    assert len(shown) == 12
+    assert len(shown) == 13
     assert all(base64.b64decode(picture) in committed for picture in shown)
 
 
