@@ -159,11 +159,12 @@ def evaluate() -> None:
     """Measure every kept classifier; write `results.json`, `curves.csv` and `ladder.csv`."""
     course = course_setup.open_course()
     kept, data, settings = runs_folder(course), course.data, course.settings
-    if not runs.finished(kept, rungs=False):
+    folders = runs.finished(kept, rungs=False)
+    if not folders:
         raise DataError(f"There is no finished training of a recipe in {kept}: train one first.")
     copies = scores.seen_in_training(data)
     entries = []
-    for folder in runs.finished(kept, rungs=False):
+    for folder in folders:
         entries += runs.entries_of(data, settings, folder, copies, Progress)
     entries += runs.ensemble_entries(data, settings, kept, copies)
     results, curves = course.folder / "results.json", course.folder / "curves.csv"

@@ -16,6 +16,7 @@ import pandas as pd
 from emotions.files import replacing
 from emotions.network.quiet_keras import keras
 from emotions.training.batches import Batches
+from emotions.training.optimizer import forget
 
 if TYPE_CHECKING:
     from emotions.training.task import Task
@@ -138,9 +139,7 @@ class Keeper(keras.callbacks.Callback):
             return
         for variable, value in self.task.start:
             variable.assign(value)
-        for variable in updates.variables:
-            if variable is not updates.learning_rate:  # which is a number here, or a schedule
-                variable.assign(keras.ops.zeros_like(variable))
+        forget(updates)
         self.best_weights = self.task.model.get_weights()
 
     def _variables(self) -> list:

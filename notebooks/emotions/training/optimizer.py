@@ -61,6 +61,13 @@ def optimizer(
     return updates
 
 
+def forget(updates: keras.optimizers.Optimizer) -> None:
+    """Let an optimizer begin anew: what it keeps of a training is 0, its learning rate stays."""
+    for variable in updates.variables:
+        if variable is not updates.learning_rate:  # which is a number, or a schedule's value
+            variable.assign(keras.ops.zeros_like(variable))
+
+
 def _averaging(kind: type) -> type:
     """Return a kind of optimizer whose average of the weights soon forgets the first ones.
 

@@ -104,8 +104,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         new = _new_head(*shape, self.random_state).variables
         for variable, value in zip(model.variables, new, strict=True):
             variable.assign(value)
-        for variable in model.optimizer.variables:
-            variable.assign(keras.ops.zeros_like(variable))
+        updates.forget(model.optimizer)
         model.optimizer.learning_rate = self.learning_rate
         return model
 
