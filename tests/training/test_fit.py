@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from emotions.files import read_json, write_json
 from emotions.network import head as surgery
+from emotions.network.backbone import MOMENTUM
 from emotions.network.quiet_keras import keras
 from emotions.settings import read_settings
 from emotions.training import earlier_runs, fit, optimizer
@@ -142,6 +143,29 @@ def test_the_best_epoch_has_the_averaged_weights(tmp_path):
     without = some_task(tmp_path, moving_average=0.0, learning_rate=0.1)
     other = training.train(without)
     assert not np.allclose(run.history["val_loss"], other.history["val_loss"], atol=1e-3)
+
+
+def test_averaged_weights_are_normalised_by_the_statistics_of_their_own_maps(tmp_path):
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((12,)),
+            layers.Dense(4, name="maps"),
+            layers.BatchNormalization(momentum=MOMENTUM, name="learning"),
+            layers.BatchNormalization(momentum=MOMENTUM, name="frozen", trainable=False),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    task = some_task(tmp_path, moving_average=0.9, batch_size=100, epochs=3, learning_rate=0.1)
+    task = replace(task, model=model, whole=model, rates={}, change=Changes())
+    model.compile(**task.compiling())
+    training.train(task)
+    maps = np.asarray(model.get_layer("maps")(task.inputs[task.training]))
+    learning, frozen = model.get_layer("learning"), model.get_layer("frozen")
+    np.testing.assert_allclose(learning.moving_mean, maps.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(learning.moving_variance, maps.var(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(frozen.moving_mean, 0, atol=1e-6)
+    np.testing.assert_allclose(frozen.moving_variance, 1, rtol=1e-6)
 
 
 def test_a_training_of_few_steps_learns_in_spite_of_a_slow_average(tmp_path):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from emotions.files import replacing
+from emotions.network.backbone import MOMENTUM
 from emotions.network.quiet_keras import keras
 from emotions.training.batches import Batches
 from emotions.training.optimizer import forget
@@ -72,7 +73,7 @@ def arguments(task: "Task", keeper: "Keeper") -> dict:
     validation = Batches(task.inputs, task.labels, task.validation, 512, classes=classes)
     callbacks = [batches.callback(), validation.callback(), keeper]
     if settings.moving_average:  # behind the keeper, which reads the weights that were tested
-        callbacks.append(keras.callbacks.SwapEMAWeights())
+        callbacks.append(AveragedWeights(batches))
     return {
         "x": batches,
         "validation_data": validation,
@@ -89,6 +90,44 @@ def class_weights(task: "Task") -> dict[int, float]:
     """Return a weight per class, so that each class has the same total over the training rows."""
     counts = np.bincount(task.labels[task.training], minlength=len(task.classes))
     return {k: len(task.training) / (len(counts) * max(1, int(n))) for k, n in enumerate(counts)}
+
+
+class AveragedWeights(keras.callbacks.SwapEMAWeights):
+    """Tests the moving average of the weights, normalised by its own maps' mean and variance.
+
+    Those that a network with batch normalisation follows while it learns are of other weights, the
+    last ones. Some batches of the epoch give the average's (Izmailov et al. 2018, "Averaging
+    weights leads to wider optima and better generalization", arXiv:1803.05407, section 3.2).
+    """
+
+    def __init__(self, batches: Batches, most: int = 10) -> None:
+        super().__init__()
+        self.batches, self.most = batches, most
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Find what is followed; frozen layers follow nothing, and stay as they are."""
+        ends = ("moving_mean", "moving_variance")
+        variables = self.model.non_trainable_variables
+        self.followed = [variable for variable in variables if variable.path.endswith(ends)]
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        """Put the averaged weights into the model, and follow their maps alone."""
+        super().on_test_begin()
+        self.kept = [keras.ops.convert_to_numpy(variable) for variable in self.followed]
+        if not self.kept:
+            return
+        count = min(self.most, len(self.batches))
+        for number in range(count):
+            self.model(self.batches[number][0], training=True)
+        rest = MOMENTUM**count  # the share that still is of the last weights
+        for variable, kept in zip(self.followed, self.kept, strict=True):
+            variable.assign((variable - rest * kept) / (1 - rest))
+
+    def on_test_end(self, logs: dict | None = None) -> None:
+        """Put both back."""
+        super().on_test_end()
+        for variable, kept in zip(self.followed, self.kept, strict=True):
+            variable.assign(kept)
 
 
 class Keeper(keras.callbacks.Callback):

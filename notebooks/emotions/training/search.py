@@ -68,12 +68,14 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError("The head needs at least two classes, but y has 1 class only.")
         rows = np.random.default_rng(self.random_state).permutation(len(X))[: self.images]
-        self.mean_, self.variance_ = channel_statistics(X, np.sort(rows))
+        X, y = X[rows], y[rows]  # noqa: N806
+        every = np.arange(len(X))
+        self.mean_, self.variance_ = channel_statistics(X, every)
         inputs, labels = self._scaled(X), np.searchsorted(self.classes_, y)
         with _TAKING_TURNS:
             model = self._start()
             batches = Batches(
-                inputs, labels, rows, self.batch_size, self.random_state, together=self.epochs
+                inputs, labels, every, self.batch_size, self.random_state, together=self.epochs
             )
             model.fit(batches, callbacks=[batches.callback()], shuffle=False, verbose=0)
             self.weights_ = model.get_weights()
@@ -256,6 +258,7 @@ def search(
     random_seed: int,
     progress: Callable[..., Any],
     kind: str = "full",
+    refit: bool = True,
     client: "Client | None" = None,
 ) -> GridSearchCV | HalvingGridSearchCV:
     """Compare combinations by cross-validation on the training images, then fit the best.
@@ -269,6 +272,8 @@ def search(
         Parameter of `HeadClassifier` -> values to try.
     kind
         `full`: every combination on all images. `halving`: rounds, see `halving_rounds`.
+    refit
+        Whether the best one is then trained on all the images; else it cannot predict.
     client
         Of the Dask workers that do the fits (`emotions.training.workers`); None: this process.
 
@@ -278,7 +283,7 @@ def search(
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
     splits = list(splitter.split(features, labels, groups))
     estimator = HeadClassifier(epochs=epochs, random_state=random_seed)
-    how = {"scoring": "accuracy", "cv": splits, "error_score": "raise"}
+    how = {"scoring": "accuracy", "cv": splits, "error_score": "raise", "refit": refit}
     combinations = len(ParameterGrid(grid))
     if kind == "halving":
         classes = len(np.unique(labels))
@@ -291,6 +296,7 @@ def search(
             min_resources=rounds[0][1],
             max_resources=rounds[-1][1],
             random_state=random_seed,
+            return_train_score=False,
             **how,
         )
         fits = sum(kept for kept, _ in rounds) * folds
