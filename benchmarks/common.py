@@ -90,6 +90,36 @@ class Measured:
         self.process.wait()
 
 
+def in_turns(
+    engines: dict[str, tuple[str, str]], peers: str, task: list[str], count: int, rounds: int
+) -> dict[str, Any]:
+    """Return images per second of each engine in each round, all of them asked in turns.
+
+    Each is a process of this script, `--serve` with the task, engine, kind and number of images.
+    """
+    started, answers = {}, {}
+    for name, (engine, kind) in engines.items():
+        python = sys.executable if engine == "keras" else peers
+        serve = [Path(sys.argv[0]).name, "--serve", *task, engine, kind, str(count)]
+        try:
+            started[name] = Measured(python, *serve)
+        except RuntimeError as error:
+            print(f"{name} does not run here: {error}")
+    for _ in range(rounds):
+        for name, engine in started.items():
+            answers.setdefault(name, []).append(engine())
+    for engine in started.values():
+        engine.close()
+    return {
+        name: {
+            "rounds": [x["images_per_second"] for x in all_rounds],
+            "peak_mib": all_rounds[-1]["peak"],
+            **started[name].about,
+        }
+        for name, all_rounds in answers.items()
+    }
+
+
 def answer(about: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> None:
     """Be the other end of `Measured`: one line now, one per line that comes in."""
     print(json.dumps(about), flush=True)

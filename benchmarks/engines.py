@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import vgg16
-from common import Measured, answer, median, peak, seconds, write
+from common import Measured, answer, in_turns, median, peak, seconds, write
 
 Rates = dict[str, float]
 EXTRACTORS = {
@@ -290,32 +290,6 @@ def serve(task: str, engine: str, kind: str, count: int) -> None:
     answer(about, lambda: {"images_per_second": count / seconds(all_images), "peak": peak()})
 
 
-def in_turns(task: str, engines: dict, peers: str, count: int, rounds: int) -> dict[str, Any]:
-    """Return images per second of each engine in each round."""
-    started, answers = {}, {}
-    for name, (engine, kind) in engines.items():
-        python = sys.executable if engine == "keras" else peers
-        try:
-            script = os.path.basename(__file__)
-            started[name] = Measured(python, script, "--serve", task, engine, kind, str(count))
-        except RuntimeError as error:
-            print(f"{name} does not run here: {error}")
-    for _ in range(rounds):
-        for name, engine in started.items():
-            answers.setdefault(name, []).append(engine())
-    table = {
-        name: {
-            "rounds": [x["images_per_second"] for x in all_rounds],
-            "peak_mib": all_rounds[-1]["peak"],
-            **started[name].about,
-        }
-        for name, all_rounds in answers.items()
-    }
-    for engine in started.values():
-        engine.close()
-    return table
-
-
 def limits(peers: str, rounds: int) -> Rates:
     """Return the best matrix product of any engine, for each number format."""
     script = os.path.basename(__file__)
@@ -381,8 +355,8 @@ def main() -> None:
             "training_batch": vgg16.TRAINING_BATCH,
             "gflop_per_image": vgg16.FLOP_PER_IMAGE / 1e9,
             "limits": limits(peers, rounds),
-            "extraction": in_turns("extract", EXTRACTORS, peers, count, rounds),
-            "fine_tuning": in_turns("train", TRAINERS, peers, count // 2, rounds),
+            "extraction": in_turns(EXTRACTORS, peers, ["extract"], count, rounds),
+            "fine_tuning": in_turns(TRAINERS, peers, ["train"], count // 2, rounds),
             "layers": layers(max(3, rounds)),
         },
     )

@@ -12,7 +12,8 @@ import sys
 
 from common import HERE
 
-STEPS = ("engines", "head", "grid", "growth")
+STEPS = ("engines", "recipe", "head", "grid", "growth")
+WITH_PEERS = ("engines", "recipe")
 
 
 def main() -> None:
@@ -25,7 +26,7 @@ def main() -> None:
     failed = []
     for step in STEPS if "all" in arguments.steps else arguments.steps:
         options = ["--quick"] * arguments.quick
-        options += ["--peers", arguments.peers] if step == "engines" else []
+        options += ["--peers", arguments.peers] if step in WITH_PEERS else []
         script = [sys.executable, str(HERE / f"{step}.py"), *options]
         if subprocess.run(script, cwd=HERE, check=False).returncode:
             failed.append(step)

@@ -1,0 +1,107 @@
+"""The recipe `ten_minutes`: training images per second of the course and of PyTorch, in turns.
+
+    .venv/bin/python benchmarks/recipe.py --peers .venv-peers/bin/python
+
+The same network for both: VGG16 of half the width with batch normalisation, 44 pixels, batches of
+128, SGD with momentum, soft labels, the moving average of the weights, bfloat16. Neither changes
+its images; a third row is the course with the recipe's own changes.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+import numpy as np
+from common import WORK, answer, in_turns, peak, seconds, write
+
+BLOCKS = ((32, 2), (64, 2), (128, 3), (256, 3), (256, 3))  # channels, convolutions
+SIZE, CLASSES, BATCH = 44, 7, 128
+ENGINES = {
+    "ours, bfloat16": ("keras", "same"),
+    "ours, bfloat16, images changed at random": ("keras", "changed"),
+    "PyTorch, bfloat16": ("torch", "same"),
+}
+
+
+def keras_trainer(kind: str, count: int) -> Callable[[], None]:
+    """Return the course's training, over so many images once."""
+    from common import ROOT  # noqa: F401  makes the course's package known
+    from emotions.course import opening
+    from emotions.training import task as training
+    from emotions.training.batches import Batches, Changes
+
+    (WORK / "data").mkdir(parents=True, exist_ok=True)
+    train, test = opening.find_folders(opening.read_settings())
+    folders = {"train_data": train, "val_data": test, "data": WORK / "data"}
+    how = {"weights": "random", "precision": "mixed_bfloat16"}
+    course = opening.open_course(recipe="ten_minutes", **folders, **how)
+    backbone, policy = opening.open_backbone(course)
+    task = training.prepare(course.settings, course.data, backbone, policy)
+    change = task.change if kind == "changed" else Changes()
+    rows = np.resize(task.training, count)
+
+    def train_once() -> None:
+        batches = Batches(task.inputs, task.labels, rows, BATCH, 1, change=change, classes=CLASSES)
+        task.model.fit(batches, shuffle=False, verbose=0)
+
+    return train_once
+
+
+def torch_trainer(kind: str, count: int) -> Callable[[], None]:
+    """Return PyTorch's training, over so many images once, all of them in memory as they are."""
+    import torch
+    from torch import nn
+
+    layers, channels = [], 3
+    for out, convolutions in BLOCKS:
+        for _ in range(convolutions):
+            layers += [nn.Conv2d(channels, out, 3, padding=1, bias=False)]
+            layers += [nn.BatchNorm2d(out), nn.ReLU(inplace=True)]
+            channels = out
+        layers.append(nn.MaxPool2d(2))
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(256, CLASSES)]
+    model = nn.Sequential(*layers).to(memory_format=torch.channels_last)
+    how = {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4}
+    optimizer = torch.optim.SGD(model.parameters(), **how)
+    averaged = [parameter.detach().clone() for parameter in model.parameters()]
+    random = np.random.default_rng(7)
+    images = torch.from_numpy(random.normal(size=(count, 3, SIZE, SIZE)).astype("f4"))
+    images = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.from_numpy(np.arange(count) % CLASSES)
+
+    def train_once() -> None:
+        for rows in torch.randperm(count).split(BATCH):
+            optimizer.zero_grad(set_to_none=True)
+            with torch.autocast("cpu", torch.bfloat16):
+                said = model(images[rows])
+                loss = nn.functional.cross_entropy(said, labels[rows], label_smoothing=0.1)
+            loss.backward()
+            optimizer.step()
+            torch._foreach_lerp_(averaged, list(model.parameters()), 0.002)
+
+    return train_once
+
+
+def main() -> None:
+    """Measure and write `measured/recipe.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peers", default=sys.executable, help="interpreter that has PyTorch")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="tiny, to see that it runs")
+    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        engine, kind, count = arguments.serve
+        train_once = globals()[f"{engine}_trainer"](kind, int(count))
+        train_once()  # once to warm up
+        rate = {"images": int(count)}
+        answer(
+            rate, lambda: {"images_per_second": int(count) / seconds(train_once), "peak": peak()}
+        )
+        return
+    rounds, count = (1, BATCH) if arguments.quick else (arguments.rounds, 24 * BATCH)
+    write("recipe", {"training": in_turns(ENGINES, arguments.peers, [], count, rounds)})
+
+
+if __name__ == "__main__":
+    main()
