@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from emotions.files import replacing
+from emotions.files import replacing, write_text
 from emotions.settings import ROOT
 from nbconvert.preprocessors import TagRemovePreprocessor
 
@@ -50,8 +50,7 @@ def write(notebooks: list[Path], folder: Path) -> list[Path]:
         shutil.rmtree(folder / name, ignore_errors=True)
         for notebook in notebooks:
             view = edition(nbformat.read(notebook, as_version=4), name)
-            with replacing(folder / name / notebook.name) as temporary:
-                temporary.write_text(nbformat.writes(view), encoding="utf-8", newline="\n")
+            write_text(folder / name / notebook.name, nbformat.writes(view))
     return [folder / name for name in LEFT_OUT]
 
 

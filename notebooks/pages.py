@@ -11,7 +11,7 @@ from typing import Any
 
 import nbformat
 import slides
-from emotions.files import replacing
+from emotions.files import write_text
 from emotions.settings import ROOT
 from nbconvert import HTMLExporter
 from traitlets.config.loader import PyFileConfigLoader
@@ -26,8 +26,7 @@ def write_pages(executed: nbformat.NotebookNode, notebook: Path, folder: Path) -
     """Write a notebook that has run as HTML; of the report also a page without code."""
     cells = [without_paths(cell, private_paths()) for cell in executed.cells]
     shown = with_cells(executed, cells)
-    with replacing(folder / "notebooks" / notebook.name) as temporary:  # read again by others
-        temporary.write_text(nbformat.writes(shown), encoding="utf-8", newline="\n")
+    write_text(folder / "notebooks" / notebook.name, nbformat.writes(shown))  # read again by others
     page = folder / "notebooks" / f"{notebook.stem}.html"
     write_page(shown, page, notebook.parent, with_code=True)
     if notebook.stem == REPORT:
@@ -108,9 +107,7 @@ def write_page(
     about = {"name": title(notebook, page.stem), "path": str(pictures)}
     html, _ = exporter.from_notebook_node(notebook, resources={"metadata": about})
     # links between notebooks become links between their pages
-    html = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", html)
-    with replacing(page) as temporary:
-        temporary.write_text(html, encoding="utf-8", newline="\n")
+    write_text(page, re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", html))
 
 
 def with_cells(

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from course import clear_endings
 from emotions.course import opening as course_setup
-from emotions.files import DataError, read_json, replacing, write_json, write_table
+from emotions.files import DataError, read_json, replacing, write_json, write_table, write_text
 from emotions.measuring import classifier, ladder, model_card, runs, scores
 from emotions.network import backbone as backbones
 from emotions.recipes import RECIPES
@@ -208,11 +208,8 @@ def ship() -> None:
 
 def write_card(folder: Path) -> None:
     """Write the card of the classifier that ships, from its own words and `results.json`."""
-    card = model_card.write(
-        classifier.read_details(folder / classifier.SHIPPED), folder / "results.json"
-    )
-    with replacing(folder / "MODEL_CARD.md") as temporary:
-        temporary.write_text(card, encoding="utf-8")
+    details = classifier.read_details(folder / classifier.SHIPPED)
+    write_text(folder / "MODEL_CARD.md", model_card.write(details, folder / "results.json"))
 
 
 def check() -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import nbformat
-from emotions.files import replacing
+from emotions.files import write_text
 from nbconvert import SlidesExporter
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -26,9 +26,7 @@ def write(notebook: nbformat.NotebookNode, deck: Path, title: str) -> None:
     )
     shown = nbformat.from_dict({**notebook, "cells": slides_of(notebook.cells)})
     html, _ = exporter.from_notebook_node(shown, resources={"metadata": {"name": title}})
-    html = re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.slides.html", html)
-    with replacing(deck) as temporary:
-        temporary.write_text(html, encoding="utf-8", newline="\n")
+    write_text(deck, re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.slides.html", html))
 
 
 def slides_of(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "notebooks"))
 
-from emotions.files import read_json, replacing
+from emotions.files import read_json, write_text
 from emotions.measuring import ladder, runs
 from emotions.settings import ROOT
 from emotions.showing import standing
@@ -133,6 +133,4 @@ def quoted(text: str, folder: Path = FOLDER) -> str:
 
 
 if __name__ == "__main__":
-    new = quoted(README.read_text(encoding="utf-8"))
-    with replacing(README) as temporary:
-        temporary.write_text(new, encoding="utf-8")
+    write_text(README, quoted(README.read_text(encoding="utf-8")))

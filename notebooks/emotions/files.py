@@ -160,11 +160,15 @@ def _lock_file(target: Path) -> Path:
     return folder / f"{name[:32]}.lock"
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8, its lines as they are on every system."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON, keys in their order, numbers with at most six decimals."""
-    with replacing(path) as temporary:
-        text = json.dumps(_rounded(content), indent=1, ensure_ascii=False) + "\n"
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    write_text(path, json.dumps(_rounded(content), indent=1, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
