@@ -9,8 +9,8 @@ import pandas as pd
 
 from emotions.files import DataError, read_json, write_json
 from emotions.settings import Settings
+from emotions.training.fit import COLUMNS
 
-COLUMNS = ["loss", "accuracy", "val_loss", "val_accuracy"]
 FOLDER = "notebook_4"
 
 

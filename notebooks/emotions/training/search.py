@@ -351,7 +351,6 @@ def results_table(searcher: GridSearchCV | HalvingGridSearchCV) -> pd.DataFrame:
     order = ["mean"]
     if "images" in table:
         order = ["images", "mean"]
-        parameters = list(table.columns[: table.columns.get_loc("images")])
-        table = table.drop_duplicates(parameters, keep="last")
+        table = table.drop_duplicates(list(searcher.param_grid), keep="last")
     table = table.sort_values(order, ascending=False, kind="stable")
     return table.set_index(pd.RangeIndex(1, len(table) + 1, name="rank"))
