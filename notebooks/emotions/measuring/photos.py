@@ -13,7 +13,6 @@ from PIL import Image, ImageOps
 from emotions.data.drawn import EXPRESSIONS, draw_face
 from emotions.data.pixels import FORMATS, grey_or_rgb, open_image
 from emotions.files import DataError, write_table
-from emotions.loops import Progress, with_progress
 from emotions.measuring import scores
 from emotions.network.quiet_keras import keras
 
@@ -23,6 +22,7 @@ LARGEST_FILE = 50_000_000  # bytes
 LARGEST_SIDE = 1600  # pixels; larger photos are made smaller before the search
 SMALLEST_FACE = 32  # pixels
 AGREEMENT = 6  # how many overlapping windows must agree on a face
+BOX = ("left", "top", "width", "height")  # what says where a face is
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,10 @@ class Photo:
         image = Image.fromarray(self.pixels).convert("L" if channels == 1 else "RGB")
         lanczos = Image.Resampling.LANCZOS
         faces = [
-            image.resize((side, side), lanczos, (left, top, left + width, top + height))
+            np.asarray(image.resize((side, side), lanczos, (left, top, left + width, top + height)))
             for left, top, width, height in self.boxes
         ]
-        return np.array([np.asarray(face) for face in faces], np.uint8).reshape(
-            len(faces), side, side, channels
-        )
+        return np.array(faces, np.uint8).reshape(len(faces), side, side, channels)
 
     def as_one_face(self) -> "Photo":
         """Return the same photo with one box around all of it, for a face that was not found."""
@@ -110,10 +108,8 @@ def find_faces(pixels: np.ndarray) -> np.ndarray:
     return boxes[np.argsort(-boxes[:, 2], kind="stable")]
 
 
-def emotions_in(
-    photo: Photo, model: keras.Model, classes: Iterable[str], views: int = 2
-) -> pd.DataFrame:
-    """Return the probability of each emotion for each face of a photo, averaged over views of it.
+def emotions_in(photo: Photo, model: keras.Model, classes: Iterable[str]) -> pd.DataFrame:
+    """Return the probability of each emotion for each face of a photo, averaged over two views.
 
     A row per face (from 1, the largest first), a column per emotion; no row without a face.
     """
@@ -123,15 +119,11 @@ def emotions_in(
     index = pd.RangeIndex(1, len(faces) + 1, name="face")
     if len(faces) == 0:
         return pd.DataFrame(columns=names, index=index, dtype=float)
-    return pd.DataFrame(scores.predict(model, faces, views, batch=8), index, names)
+    return pd.DataFrame(scores.predict(model, faces, 2, batch=8), index, names)
 
 
 def folder_table(
-    folder: Path,
-    model: keras.Model,
-    classes: Iterable[str],
-    output: Path | None = None,
-    progress: Progress | None = None,
+    folder: Path, model: keras.Model, classes: Iterable[str], output: Path | None = None
 ) -> pd.DataFrame:
     """Return the emotions of all faces in all photos of a folder, and write them as CSV if asked.
 
@@ -149,13 +141,10 @@ def folder_table(
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
     if not files:
         raise DataError(f"There is no image in {folder}: put photos there ({', '.join(SUFFIXES)}).")
-    rows = []
-    for file in with_progress(files, progress, len(files), "Photos", unit="photo"):
-        rows += _rows_of(file, model, names)
-    columns = ["file", "face", "left", "top", "width", "height", "emotion", *names, "note"]
+    rows = [row for file in files for row in _rows_of(file, model, names)]
+    columns = ["file", "face", *BOX, "emotion", *names, "note"]
     table = pd.DataFrame(rows, columns=columns).set_index("file")
-    counts = {name: "Int64" for name in ("face", "left", "top", "width", "height")}
-    table = table.astype(counts)
+    table = table.astype(dict.fromkeys(("face", *BOX), "Int64"))
     if output is not None:
         write_table(Path(output), table)
     return table
@@ -173,7 +162,7 @@ def _rows_of(file: Path, model: keras.Model, names: list[str]) -> list[dict]:
         {
             "file": file.name,
             "face": face,
-            **dict(zip(("left", "top", "width", "height"), map(int, box), strict=True)),
+            **dict(zip(BOX, map(int, box), strict=True)),
             "emotion": values.idxmax(),
             **values,
             "note": "",
