@@ -45,12 +45,8 @@ class Classifier:
 def save(file: Path, task: training.Task, details: dict, kernels: type = np.float32) -> Path:
     """Save a task's whole model in the safetensors format, and what it means; return the file.
 
-    Parameters
-    ----------
-    details
-        What describes the classifier beside its form, classes and split; JSON values.
-    kernels
-        Number format of all that is no vector; float16 halves the file, for one that ships.
+    `details` describe the classifier beside its form, classes and split, as JSON values. `kernels`
+    is the number format of all that is no vector: float16 halves the file, for one that ships.
     """
     model = task.whole
     weights = {}
@@ -100,9 +96,7 @@ def load(file: Path = REFERENCE, precision: str = "float32") -> Classifier:
     details = read_details(file)
     try:
         with safe_open(file, "numpy") as content:
-            statistics = tuple(
-                content.get_tensor(name) for name in ("scale/mean", "scale/variance")
-            )
+            statistics = content.get_tensor("scale/mean"), content.get_tensor("scale/variance")
             model = build(details, statistics, precision)
             for variable in _weights(model):
                 variable.assign(content.get_tensor(variable.path).astype(np.float32))
@@ -178,7 +172,6 @@ def validation_rows(data: FaceData, settings: Settings, details: dict) -> np.nda
     Of other data than those in its details it has learnt no image: the settings' own split will do.
     """
     if details.get("data_fingerprint") == data.fingerprint:
-        chosen = {name: details[name] for name in ("random_seed", "validation_share")
-                  if name in details}  # fmt: skip
-        settings = settings.changed(**chosen)
+        split = {"random_seed", "validation_share"} & set(details)
+        settings = settings.changed(**{name: details[name] for name in split})
     return training.split_rows(data, settings)[1]

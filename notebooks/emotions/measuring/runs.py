@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from emotions.data.faces import FaceData
 from emotions.files import DataError, replacing
@@ -22,8 +23,6 @@ RUN = ("recipe", "weights", "random_seed")  # what tells runs apart
 
 def processor() -> str:
     """Return the processor's name and number of cores."""
-    import psutil
-
     name = backbones.cpuinfo("model name") or platform.processor() or platform.machine()
     fast = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"}
     flags = backbones.cpuinfo("flags").split()

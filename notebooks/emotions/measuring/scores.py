@@ -36,16 +36,9 @@ BINS = 15  # of the expected calibration error, as in Guo et al. 2017, arXiv:170
 
 
 def probabilities(model: keras.Model, inputs: np.ndarray, batch: int = 512) -> np.ndarray:
-    """Return float32 (n, classes) for inputs (n, ...), read batch by batch.
+    """Return float32 (n, classes) for inputs (n, ...), which may be memory-mapped.
 
-    Parameters
-    ----------
-    model
-        From inputs to probabilities.
-    inputs
-        In memory or memory-mapped.
-    batch
-        Inputs in memory at a time.
+    Only one batch of them is read at a time.
     """
     return np.concatenate([values for (values,) in forward(model, inputs, batch)])
 
@@ -172,9 +165,8 @@ def predict(
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Return float64 (n, classes) for images uint8 (n, ...), averaged over views of them."""
-    versions = views_of(images, views)
     versions = with_progress(
-        versions, progress, len(versions), f"{len(images):,} images", unit="view"
+        views_of(images, views), progress, views, f"{len(images):,} images", unit="view"
     )
     outputs = [probabilities(model, version, batch) for version in versions]
     return np.mean(outputs, axis=0, dtype=np.float64)
@@ -223,14 +215,9 @@ def summary(
 ) -> dict[str, float | list[float]]:
     """Return everything that the course reports about a classifier on the test images.
 
-    Parameters
-    ----------
-    labels, probabilities
-        int (n,) and float (n, classes).
-    files
-        Names of the images; FER-2013's tell which part of the test an image is from.
-    copies
-        bool (n,): images with an exact copy in the training set.
+    Labels are int (n,), probabilities float (n, classes). `files` are the names of the images, of
+    which FER-2013's tell the part of the test; `copies`, bool (n,), are those with an exact copy in
+    the training set.
     """
     guess = probabilities.argmax(axis=1)
     correct = guess == labels
