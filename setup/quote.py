@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from textwrap import fill
 
@@ -12,18 +11,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "notebooks"))
 
 from emotions.files import read_json, write_text
 from emotions.measuring import ladder, runs
+from emotions.measuring.model_card import markdown_table
 from emotions.settings import ROOT
 from emotions.showing import standing
 
 FOLDER = ROOT / "output" / "fer2013"
 README = ROOT / "README.md"
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Return a table in Markdown."""
-    head = list(head)
-    lines = [f"| {' | '.join(map(str, cells))} |" for cells in (head, *rows)]
-    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
 
 
 def best(folder: Path) -> str:
@@ -39,7 +32,7 @@ def sources(folder: Path) -> str:
         (row.classifier, row.weights, f"{row.accuracy:.1%}", row.source)
         for row in found.itertuples()
     ]
-    return table(("held against each other", "weights", "accuracy", "source"), rows)
+    return markdown_table(("held against each other", "weights", "accuracy", "source"), rows)
 
 
 def seed(folder: Path) -> str:
@@ -69,7 +62,8 @@ def seed(folder: Path) -> str:
         "the training set; the numbers are not corrected for them."
     )
     shown = [(*row[:2], f"{row[2]:.1%}") for row in rows]
-    return table(("classifier", "weights", "test accuracy"), shown) + "\n\n" + fill(below, 100)
+    found = markdown_table(("classifier", "weights", "test accuracy"), shown)
+    return f"{found}\n\n{fill(below, 100)}"
 
 
 def known(folder: Path) -> str:
@@ -91,7 +85,7 @@ def recipes(folder: Path) -> str:
         cells += [f"{row['accuracy_test']:.1%} ({low:.1%} to {high:.1%})"]
         cells += [f"{row['accuracy_test_without_copies']:.1%}", f"{row['minutes']:.0f}"]
         rows += [cells] if row["views"] > 1 else []
-    return table(head, rows)
+    return markdown_table(head, rows)
 
 
 def reached(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """The model card of the shipped classifier (after Mitchell et al. 2019, arXiv:1810.03993)."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,14 @@ def write(details: dict[str, Any], results: Path) -> str:
 
 def _table(entries: list[dict[str, Any]]) -> str:
     names = [name for name in COLUMNS if any(name in entry for entry in entries)]
-    lines = ["| " + " | ".join(COLUMNS[name] for name in names) + " |", "|" + "---|" * len(names)]
-    for entry in entries:
-        lines.append("| " + " | ".join(_shown(name, entry.get(name)) for name in names) + " |")
-    return "\n".join(lines)
+    rows = [[_shown(name, entry.get(name)) for name in names] for entry in entries]
+    return markdown_table([COLUMNS[name] for name in names], rows)
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Return a table in Markdown."""
+    lines = [f"| {' | '.join(map(str, cells))} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
 
 
 def _shown(name: str, value: float | None) -> str:
