@@ -86,12 +86,11 @@ def started_from(weights: str) -> str:
 
 def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return climbed rungs, with the keys in `COLUMNS`, in the order of weights and ladder."""
-    order = list(BY_NAME)
+    places = {name: place for place, name in enumerate(BY_NAME)}
     known = pd.DataFrame(rows, columns=COLUMNS)
     known["weights"] = known["weights"].map(started_from)
-    place = known["rung"].map(lambda name: order.index(name) if name in order else len(order))
-    ordered = known.assign(place=place).sort_values(["weights", "place"], kind="stable")
-    return ordered.drop(columns="place").reset_index(drop=True)
+    known["place"] = known["rung"].map(places)  # averaged views have none, and come last
+    return known.sort_values(["weights", "place"], ignore_index=True).drop(columns="place")
 
 
 def settings_of(rung: Rung, random_seed: int | None = None) -> Settings:
