@@ -115,8 +115,8 @@ def as_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def readable_error(words: str, lines: int = 8) -> str:
-    """Return the end of nbconvert's complaint: the error's last lines, without colours.
+def readable_error(words: str) -> str:
+    """Return the end of nbconvert's complaint: the error's last 8 lines, without colours.
 
     Of an error that the course itself raises, its one sentence is enough.
     """
@@ -125,7 +125,7 @@ def readable_error(words: str, lines: int = 8) -> str:
     ours = re.match(r"[\w.]*\b(?:Data|Weights|Settings)Error: (.+)", filled[-1] if filled else "")
     if ours:
         return f"    {ours[1]}"
-    return "\n".join(f"    {line[:200]}" for line in filled[-lines:])
+    return "\n".join(f"    {line[:200]}" for line in filled[-8:])
 
 
 def note_duration(file: Path, name: str, seconds: float) -> None:
@@ -133,10 +133,9 @@ def note_duration(file: Path, name: str, seconds: float) -> None:
     earlier = read_json(file) if file.is_file() else {}
     notebooks = dict(sorted({**earlier.get("notebooks", {}), name: round(seconds, 1)}.items()))
     durations = {"notebooks": notebooks, "total": round(sum(notebooks.values()), 1)}
-    peaks = [peak_memory(), earlier.get("peak_memory_mb")]
-    known = [peak for peak in peaks if peak is not None]
-    if known:
-        durations["peak_memory_mb"] = max(known)
+    peak = max(peak_memory() or 0, earlier.get("peak_memory_mb", 0))
+    if peak:
+        durations["peak_memory_mb"] = peak
     write_json(file, durations)
 
 
