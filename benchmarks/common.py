@@ -1,13 +1,11 @@
-"""What all measurements share: where results go, other processes, medians."""
+"""What all measurements share: where results go, other processes, the course's task."""
 
 import json
-import math
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +36,6 @@ def load() -> float | None:
     return float(file.read_text().split()[0]) if file.is_file() else None
 
 
-def median(values: Sequence[float]) -> float:
-    """Return the median as a plain number."""
-    return float(statistics.median(values))
-
-
 def seconds(function: Callable[[], Any]) -> float:
     """Return how long a call takes."""
     start = time.perf_counter()
@@ -53,12 +46,8 @@ def seconds(function: Callable[[], Any]) -> float:
 class Measured:
     """Another process that measures something each time it is asked.
 
-    Parameters
-    ----------
-    python
-        The interpreter, of the course's environment or the peers'.
-    arguments
-        Script and its arguments. It prints one JSON line when it is ready and one per question.
+    `python` is the interpreter, of the course's environment or the peers'; `arguments` are a script
+    and its own. It prints one JSON line when it is ready and one per question.
     """
 
     def __init__(self, python: str, *arguments: str) -> None:
@@ -88,6 +77,14 @@ class Measured:
         """End the process."""
         self.process.stdin.close()
         self.process.wait()
+
+
+def once(*arguments: str) -> dict[str, Any]:
+    """Return what a script measures in a process of its own."""
+    process = Measured(sys.executable, *arguments)
+    found = process()
+    process.close()
+    return found
 
 
 def in_turns(
@@ -132,13 +129,6 @@ def peak() -> float:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
-    """Return the power of the size with which the time grows, by least squares of logarithms."""
-    import numpy as np
-
-    return float(np.polyfit([math.log(x) for x in sizes], [math.log(x) for x in times], 1)[0])
 
 
 def course_settings(**changes: Any) -> Any:

@@ -12,11 +12,12 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 import vgg16
-from common import Measured, answer, in_turns, median, peak, seconds, write
+from common import Measured, answer, in_turns, peak, seconds, write
 
 Rates = dict[str, float]
 EXTRACTORS = {
@@ -39,7 +40,6 @@ TRAINERS = {
 
 def keras_model(policy: str) -> Any:
     """Return the course's backbone with the weights of all engines."""
-    from common import ROOT  # noqa: F401  makes the course's package known
     from emotions.network import backbone
 
     with backbone.precision({"bfloat16": "mixed_bfloat16"}.get(policy, policy)):

@@ -4,10 +4,11 @@
 """
 
 import argparse
+from statistics import median
 from typing import Any
 
 import numpy as np
-from common import course_settings, median, peak, prepared, seconds, write
+from common import course_settings, peak, prepared, seconds, write
 
 FOLDS, EPOCHS = 3, 10
 GRID = {

@@ -10,34 +10,29 @@ Each measurement has a process of its own.
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import WORK, Measured, answer, exponent, peak, seconds, write
+from common import WORK, answer, once, peak, seconds, write
 
 FER_2013 = 28_709
 FACTORS = (1, 4, 16)
 CHUNK = 4096
-KINDS = {  # numbers per image, share of FER-2013 at factor 1, epochs
-    "head on channel means of pool5": (512, 1, 3),
-    "head on flattened pool4": (4608, 1, 1),
-    "feature extraction": (48 * 48, 1 / 16, 1),
+KINDS = {  # shape and number type of an image, share of FER-2013 at factor 1, epochs
+    "head on channel means of pool5": ((512,), "f2", 1, 3),
+    "head on flattened pool4": ((4608,), "f2", 1, 1),
+    "feature extraction": ((48, 48, 1), "u1", 1 / 16, 1),
 }
 
 
-def made_up(file: Path, images: int, shape: tuple[int, ...], kind: str) -> np.ndarray:
-    """Write random features or images to a file, part by part, and map it into memory."""
+def make_up(file: Path, images: int, shape: tuple[int, ...], number: str) -> None:
+    """Write random features or images to a file, part by part."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(1)
-    part = random.integers(0, 256, (CHUNK, *shape)).astype("u1" if kind == "u1" else "f2")
-    with open(file, "wb") as output:
-        header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": (images, *shape)}
-        np.lib.format.write_array_header_1_0(output, header)
-        for start in range(0, images, CHUNK):
-            output.write(part[: min(CHUNK, images - start)])
-    return np.load(file, mmap_mode="r")
+    part = np.random.default_rng(1).integers(0, 256, (CHUNK, *shape)).astype(number)
+    whole = np.lib.format.open_memmap(file, "w+", number, (images, *shape))
+    for start in range(0, images, CHUNK):
+        whole[start : start + CHUNK] = part[: images - start]
 
 
 def train_head(file: Path, epochs: int) -> dict[str, Any]:
@@ -90,18 +85,19 @@ def extract(file: Path) -> dict[str, Any]:
 
 def measured(kind: str, factor: int, share: float) -> dict[str, Any]:
     """Return images, seconds and peak memory of one kind at one size."""
-    width, base, epochs = KINDS[kind]
+    shape, number, base, epochs = KINDS[kind]
     images = round(FER_2013 * base * factor * share)
     file = WORK / "growth.npy"
-    if kind == "feature extraction":
-        made_up(file, images, (48, 48, 1), "u1")
-    else:
-        made_up(file, images, (width,), "<f2")
-    process = Measured(sys.executable, "growth.py", "--serve", kind, str(file), str(epochs))
-    found = {"images": images, **process()}
-    process.close()
+    make_up(file, images, shape, number)
+    found = once("growth.py", "--serve", kind, str(file), str(epochs))
     file.unlink()
-    return found
+    return {"images": images, **found}
+
+
+def exponent(rows: list[dict[str, Any]]) -> float:
+    """Return the power of the size with which the time grows, by least squares of logarithms."""
+    sizes, times = (np.log([row[name] for row in rows]) for name in ("images", "seconds"))
+    return float(np.polyfit(sizes, times, 1)[0])
 
 
 def main() -> None:
@@ -121,7 +117,7 @@ def main() -> None:
     table = {kind: [measured(kind, factor, share) for factor in FACTORS] for kind in KINDS}
     sizes = {
         kind: {
-            "exponent": exponent([x["images"] for x in rows], [x["seconds"] for x in rows]),
+            "exponent": exponent(rows),
             "memory_ratio": rows[-1]["peak_mib"] / rows[0]["peak_mib"],
         }
         for kind, rows in table.items()

@@ -8,11 +8,11 @@ Each has a process of its own, for its time and its peak memory.
 
 import argparse
 import shutil
-import sys
 import time
+from statistics import median
 from typing import Any
 
-from common import WORK, Measured, answer, course_settings, median, peak, prepared, seconds, write
+from common import WORK, answer, course_settings, once, peak, prepared, seconds, write
 
 EPOCHS, SEED_BATCH = 50, 64
 
@@ -84,14 +84,6 @@ def head_alone() -> dict[str, Any]:
 MEASURES = {"seed": seed_epoch, "ours": our_way, "head": head_alone}
 
 
-def once(name: str) -> dict[str, Any]:
-    """Measure one way in a process of its own."""
-    process = Measured(sys.executable, "head.py", "--serve", name)
-    found = process()
-    process.close()
-    return found
-
-
 def main() -> None:
     """Measure and write `measured/head.json`."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -102,9 +94,9 @@ def main() -> None:
     if arguments.serve:
         answer({}, MEASURES[arguments.serve])
         return
-    ours = once("ours")
-    seed = once("seed")
-    heads = [once("head") for _ in range(1 if arguments.quick else arguments.rounds)]
+    ours, seed = (once("head.py", "--serve", name) for name in ("ours", "seed"))
+    rounds = 1 if arguments.quick else arguments.rounds
+    heads = [once("head.py", "--serve", "head") for _ in range(rounds)]
     write(
         "head",
         {

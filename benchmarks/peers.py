@@ -10,20 +10,16 @@ mirror image, averaged.
 
 import importlib.metadata
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "notebooks"))
-
-from emotions.course import opening as course_setup  # noqa: E402
-from emotions.files import write_json  # noqa: E402
-from emotions.measuring import classifier, runs, scores  # noqa: E402
-from emotions.network.quiet_keras import keras  # noqa: E402
-from emotions.showing.report import SEED_REPORT  # noqa: E402
-from emotions.training import task as training  # noqa: E402
+from common import HERE  # makes the course's package known too
+from emotions.course import opening as course_setup
+from emotions.files import write_json
+from emotions.measuring import classifier, runs, scores
+from emotions.network.quiet_keras import keras
+from emotions.showing.standing import SEED_REPORT
+from emotions.training import task as training
 
 # The order of its outputs, as fer/fer.py states it, in the course's names.
 FER_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -74,7 +70,7 @@ def main() -> None:
         "macro_f1": float(seed.loc["macro avg", "f1-score"]),
     }
     write_json(
-        ROOT / "benchmarks" / "peers.json",
+        HERE / "peers.json",
         {
             "images": len(data.test),
             "weights": ours.details["weights"],

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 
 import numpy as np
-from common import WORK, answer, in_turns, peak, seconds, write
+from common import answer, course_settings, in_turns, peak, seconds, write
 
 BLOCKS = ((32, 2), (64, 2), (128, 3), (256, 3), (256, 3))  # channels, convolutions
 SIZE, CLASSES, BATCH = 44, 7, 128
@@ -25,16 +25,12 @@ ENGINES = {
 
 def keras_trainer(kind: str, count: int) -> Callable[[], None]:
     """Return the course's training, over so many images once."""
-    from common import ROOT  # noqa: F401  makes the course's package known
     from emotions.course import opening
     from emotions.training import task as training
     from emotions.training.batches import Batches, Changes
 
-    (WORK / "data").mkdir(parents=True, exist_ok=True)
-    train, test = opening.find_folders(opening.read_settings())
-    folders = {"train_data": train, "val_data": test, "data": WORK / "data"}
-    how = {"weights": "random", "precision": "mixed_bfloat16"}
-    course = opening.open_course(recipe="ten_minutes", **folders, **how)
+    how = {"recipe": "ten_minutes", "weights": "random", "precision": "mixed_bfloat16"}
+    course = opening.open_course(**course_settings(**how).model_dump())
     backbone, policy = opening.open_backbone(course)
     task = training.prepare(course.settings, course.data, backbone, policy)
     change = task.change if kind == "changed" else Changes()

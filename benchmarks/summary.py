@@ -5,9 +5,10 @@
 
 import json
 import re
+from statistics import median
 from typing import Any
 
-from common import HERE, MEASURED, median
+from common import HERE, MEASURED
 
 FER_2013 = 28_709
 SCRIPTS = ("engines", "recipe", "head", "grid", "growth")
