@@ -22,8 +22,8 @@ $(READY): requirements.lock
 	@$(PYTHON) setup/install.py $(VENV) requirements.lock
 	@touch $@
 
-report: $(READY)
-	@$(RUN) notebooks/course.py report
+report lab editions slides site: $(READY)
+	@$(RUN) notebooks/course.py $@
 
 test: $(READY)
 ifeq ($(wildcard tests),)
@@ -32,18 +32,6 @@ else
 	@$(RUN) -m ruff check --quiet . && $(RUN) -m ruff format --quiet --check .
 	@$(RUN) -m pytest
 endif
-
-lab: $(READY)
-	@$(RUN) notebooks/course.py lab
-
-editions: $(READY)
-	@$(RUN) notebooks/course.py editions
-
-slides: $(READY)
-	@$(RUN) notebooks/course.py slides
-
-site: $(READY)
-	@$(RUN) notebooks/course.py site
 
 reference: $(READY)
 	@$(RUN) notebooks/course.py reference && $(RUN) setup/quote.py
