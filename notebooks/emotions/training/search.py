@@ -226,17 +226,13 @@ def halving_rounds(combinations: int, images: int, classes: int) -> list[tuple[i
     all of them (Jamieson and Talwalkar 2016, "Non-stochastic best arm identification and
     hyperparameter optimization", arXiv:1502.07943).
     """
+    most = min(combinations, images // (FEWEST_PER_CLASS * classes))
     last = 0
-    while FACTOR ** (last + 1) <= combinations and (
-        images >= FEWEST_PER_CLASS * classes * FACTOR ** (last + 1)
-    ):
+    while FACTOR ** (last + 1) <= most:
         last += 1
     first = -(-images // FACTOR**last)
-    rounds = []
-    for number in range(last + 1):
-        rounds.append((combinations, first * FACTOR**number))
-        combinations = -(-combinations // FACTOR)
-    return rounds
+    powers = [FACTOR**number for number in range(last + 1)]
+    return [(-(-combinations // power), first * power) for power in powers]
 
 
 def share_of_work(rounds: list[tuple[int, int]], images: int) -> float:
