@@ -232,12 +232,6 @@ def best_single(measured: pd.DataFrame) -> pd.Series:
     return single.loc[single["accuracy_validation"].idxmax()]
 
 
-def averaged(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of `read` that average several views, weights by their short name."""
-    rows = table[table["views"] > 1]
-    return rows.assign(weights=rows["weights"].map(short))
-
-
 def short(weights: str) -> str:
     """Return what weights are called where there is little room: hed, not hed (stand-in: …)."""
     return weights.split(" (")[0]

@@ -281,8 +281,11 @@ class Results:
 
 def recipes_table(measured: pd.DataFrame) -> HTML:
     """Return the rows of `runs.read` that average several views, as percentages."""
-    table = runs.averaged(measured)
-    table["recipe"] = table["recipe"].str.replace("+", " + ")  # so that the line can break
+    several = measured[measured["views"] > 1]
+    table = several.assign(
+        recipe=several["recipe"].str.replace("+", " + "),  # so that the line can break
+        weights=several["weights"].map(runs.short),
+    )
     shares = {name: title for name, title in RESULT_COLUMNS.items() if name in table}
     shown = table[["recipe", "weights", "random_seed", "views", *shares]]
     shown = shown.rename(columns=shares | {"random_seed": "seed"})
