@@ -4,11 +4,13 @@
 """
 
 import argparse
+from functools import partial
 from statistics import median
 from typing import Any
 
 import numpy as np
 from common import course_settings, peak, prepared, seconds, write
+from tqdm import tqdm
 
 FOLDS, EPOCHS = 3, 10
 GRID = {
@@ -22,23 +24,6 @@ PARTS = {  # the same grid with fewer values: 6, 12 and all 24 combinations
     12: GRID | {"optimizer": ["Adam"]},
     24: GRID,
 }
-
-
-class Silent:
-    """A progress bar that nobody sees."""
-
-    def __init__(self, **_: Any) -> None:
-        self.n = 0
-
-    def update(self, steps: int) -> None:
-        """Count."""
-        self.n += steps
-
-    def set_postfix_str(self, text: str, refresh: bool = False) -> None:
-        """Show nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class Searches:
@@ -57,7 +42,8 @@ class Searches:
         from emotions.training import search as grid_search
 
         kept = []
-        shared = {"epochs": epochs, "folds": FOLDS, "random_seed": 2013, "progress": Silent}
+        silent = partial(tqdm, disable=True)
+        shared = {"epochs": epochs, "folds": FOLDS, "random_seed": 2013, "progress": silent}
         images = (self.features, self.labels, self.groups)
         taken = seconds(lambda: kept.append(grid_search.search(*images, grid, **shared, **how)))
         return taken, kept[0]
