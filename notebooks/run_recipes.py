@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -97,12 +98,9 @@ def _say(history: pd.DataFrame) -> None:
 
 def train(recipes: Sequence[str], weights: Sequence[str], seeds: Sequence[int]) -> None:
     """Train recipes with each of some weights and random seeds."""
-    starts = chosen(weights)
-    for recipe in recipes:
-        for start in starts:
-            for seed in seeds:
-                wanted = {"recipe": recipe, "weights": start, "random_seed": seed}
-                train_one(f"{recipe}-{in_a_name(start)}-{seed}", wanted)
+    for recipe, start, seed in product(recipes, chosen(weights), seeds):
+        wanted = {"recipe": recipe, "weights": start, "random_seed": seed}
+        train_one(f"{recipe}-{in_a_name(start)}-{seed}", wanted)
 
 
 def chosen(weights: Sequence[str]) -> list[str]:
