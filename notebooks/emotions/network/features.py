@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -91,11 +91,11 @@ def features(
     homes = [folder / cache_key(data_key, backbone.digest, spec) for spec in specs]
     if any(_cached(home, len(images)) is None for home in homes):
         with alone(folder / "features"):  # another run may be computing them
-            missing = [i for i, home in enumerate(homes) if _cached(home, len(images)) is None]
+            wanted = dict(zip(homes, specs, strict=True))
+            missing = {h: spec for h, spec in wanted.items() if _cached(h, len(images)) is None}
             if missing:
-                wanted = [specs[i] for i in missing]
-                model = extractor(images.images.shape[1:], backbone, wanted)
-                _compute(model, images.images, wanted, [homes[i] for i in missing], progress)
+                model = extractor(images.images.shape[1:], backbone, list(missing.values()))
+                _compute(model, images.images, missing, progress)
     return [np.load(home / "features.npy", mmap_mode="r") for home in homes]
 
 
@@ -118,8 +118,7 @@ def cache_key(data_key: str, weights_digest: str, spec: FeatureSpec) -> str:
 def _compute(
     model: keras.Model,
     images: np.ndarray,
-    specs: Sequence[FeatureSpec],
-    homes: Sequence[Path],
+    homes: Mapping[Path, FeatureSpec],
     progress: Progress | None,
 ) -> None:
     description = f"Features of {len(images):,} images"
@@ -135,15 +134,13 @@ def _compute(
             header = {"descr": "<f2", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(output, header)
         for batch in steps:
-            for output, values, spec in zip(outputs, batch, specs, strict=True):
+            for output, values, spec in zip(outputs, batch, homes.values(), strict=True):
                 if not np.abs(values).max() < np.finfo(np.float16).max:
                     raise OverflowError(
                         f"Features of {spec.layer} reach {np.abs(values).max():g}, too large to be "
                         "kept as float16: check the weights file and the mean that is subtracted."
                     )
                 output.write(np.ascontiguousarray(values, dtype="<f2"))
-        for output in outputs:
-            output.close()
 
 
 def forward(model: keras.Model, inputs: Any, batch: int) -> Iterator[list[np.ndarray]]:

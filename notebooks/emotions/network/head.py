@@ -77,7 +77,7 @@ def freeze(backbone: keras.Model, trainable: str) -> None:
     """
     learning = tuple(f"conv{block}" for block in LEARNING_BLOCKS[trainable])
     for layer in backbone.layers:
-        layer.trainable = layer.name.startswith(learning) if learning else False
+        layer.trainable = layer.name.startswith(learning)
 
 
 def classifier(

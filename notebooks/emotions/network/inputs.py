@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from emotions.files import give_pages_back
+from emotions.files import row_by_row
 from emotions.network.quiet_keras import keras
 
 # B, G, R; what keras_vggface.utils.preprocess_input(version=1) subtracts, the mean of the
@@ -15,10 +15,7 @@ VGGFACE_MEAN = (93.5940, 104.7624, 129.1863)
 
 def training_mean(images: np.ndarray) -> tuple[float, float, float]:
     """Return the mean of training images, uint8 (n, height, width, 1 or 3) RGB, as B, G, R."""
-    total = np.zeros(images.shape[-1])
-    for start in range(0, len(images), 1024):
-        total += images[start : start + 1024].sum(axis=(0, 1, 2), dtype=np.float64)
-        give_pages_back(images)
+    total = sum(image.sum(axis=(0, 1), dtype=np.float64) for image in row_by_row(images))
     mean = total / (len(images) * images.shape[1] * images.shape[2])
     return tuple(np.broadcast_to(mean[::-1], 3).tolist())
 
