@@ -1,6 +1,5 @@
 """Writing files and folders: each appears whole or not at all, and only one process makes it."""
 
-import errno
 import hashlib
 import json
 import mmap
@@ -142,11 +141,11 @@ def _lock_file(target: Path) -> Path:
 
     OSError says that there is no such folder.
     """
-    user = os.getuid() if hasattr(os, "getuid") else 0  # Windows: the folder is the user's anyway
+    user = os.getuid() if hasattr(os, "getuid") else 0  # Windows: 0 is also what lstat says
     folder = Path(tempfile.gettempdir()) / f"emotions-course-{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    if hasattr(os, "getuid") and folder.lstat().st_uid != user:
-        raise PermissionError(errno.EPERM, "the folder of the locks is somebody else's")
+    if folder.lstat().st_uid != user:
+        raise PermissionError("the folder of the locks is somebody else's")
     name = hashlib.sha256(str(target.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
     return folder / f"{name[:32]}.lock"
 
