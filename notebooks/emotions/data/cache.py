@@ -30,11 +30,9 @@ class Cached:
 
 def cache_key(train: Listing, test: Listing) -> str:
     """Return a name that changes with every name, size and modification time of the images."""
-    content = [
-        CACHE_VERSION,
-        [[*zip(part.files, part.stamps, strict=True)] for part in (train, test)],
-    ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
+    stamped = [[*zip(part.files, part.stamps, strict=True)] for part in (train, test)]
+    content = json.dumps([CACHE_VERSION, stamped])
+    return hashlib.sha256(content.encode()).hexdigest()[:20]
 
 
 def read_cache(folder: Path, train: Listing, test: Listing) -> Cached | None:

@@ -16,9 +16,8 @@ from emotions.data.faces import ImageSet
 from emotions.files import alone, give_pages_back, new_folder
 from emotions.loops import Progress, with_progress
 from emotions.network.backbone import Backbone, activated
-from emotions.network.inputs import network_input
+from emotions.network.inputs import Mean, network_input
 from emotions.network.quiet_keras import keras
-from emotions.settings import FEATURE_LAYERS
 
 FORMAT = 1  # change it and every cached feature is computed again
 BATCH = 256
@@ -32,9 +31,9 @@ class FeatureSpec:
     layer: str  # one of `settings.FEATURE_LAYERS`
     pooling: str  # see `feature_layer`
     image_size: int  # side of the network's input in pixels
-    mean: tuple[float, float, float] | None  # see `inputs.network_input`
+    mean: Mean
     precision: str  # Keras dtype policy of the backbone
-    crop: int = 0  # see `inputs.network_input`
+    crop: int = 0  # as the mean, see `inputs.network_input`
 
 
 def feature_layer(
@@ -65,11 +64,9 @@ def extractor(
     """
     first = specs[0]
     preparation = network_input(image_shape, first.image_size, first.mean, first.crop)
-    deepest = max((spec.layer for spec in specs), key=FEATURE_LAYERS.index)
     model = backbone.model
     layers = {s.layer: model.get_layer(activated(model, s.layer)).output for s in specs}
-    cut = keras.Model(model.input, list(layers.values()), name=f"to_{deepest}")
-    maps = dict(zip(layers, cut(preparation.output), strict=True))
+    maps = keras.Model(model.input, layers)(preparation.output)
     wanted = [feature_layer(maps[s.layer], s.layer, s.pooling, s.image_size) for s in specs]
     return keras.Model(preparation.input, wanted)
 
@@ -152,8 +149,7 @@ def forward(model: keras.Model, inputs: Any, batch: int) -> Iterator[list[np.nda
         part = inputs[start : start + batch]
         full = np.zeros((batch, *part.shape[1:]), np.float32)
         full[: len(part)] = part
-        outputs = model.predict_on_batch(full)
-        outputs = outputs if isinstance(outputs, list) else [outputs]
+        outputs = keras.tree.flatten(model.predict_on_batch(full))
         give_pages_back(inputs)
         yield [np.asarray(output, dtype=np.float32)[: len(part)] for output in outputs]
 

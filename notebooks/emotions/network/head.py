@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from emotions.network.backbone import Backbone, activated
-from emotions.network.inputs import network_input
+from emotions.network.inputs import Mean, network_input
 from emotions.network.quiet_keras import keras
 from emotions.settings import LEARNING_BLOCKS, Settings
 
@@ -85,7 +85,7 @@ def classifier(
     backbone: Backbone,
     new_head: keras.Model,
     settings: Settings,
-    mean: tuple[float, float, float] | None,
+    mean: Mean,
     pool: keras.Model,
 ) -> keras.Model:
     """Join pre-processing, backbone and head to one model, from image to probabilities.

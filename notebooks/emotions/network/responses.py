@@ -5,11 +5,9 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from emotions.network.inputs import network_input
+from emotions.network.inputs import Mean, network_input
 from emotions.network.movement import relative_change
 from emotions.network.quiet_keras import keras
-
-Mean = tuple[float, float, float] | None
 
 
 class Responses:
