@@ -146,8 +146,7 @@ def _check_members(members: list[zipfile.ZipInfo], archive: Path) -> None:
     unpacked = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
     for member in members:
-        problem = _member_problem(member)
-        if problem:
+        if problem := _member_problem(member):
             raise DataError(
                 f"The archive {archive} holds {shortened(member.orig_filename)}, {problem}; "
                 f"delete it and {GET_ARCHIVE}."

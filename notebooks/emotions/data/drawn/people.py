@@ -12,7 +12,6 @@ from emotions.data.drawn.painting import draw_face
 from emotions.files import alone, new_folder
 from emotions.loops import Progress, with_progress
 
-SPLITS = ("train", "test")
 PEOPLE = {"train": 300, "test": 100}
 MINIMUM_PER_CLASS = 2
 # Share of each expression beyond the 5 % that all of them get, in percent: as in FER-2013
@@ -48,7 +47,7 @@ def plan_example(
 
     Train and test are different people.
     """
-    split_number = SPLITS.index(split)
+    split_number = list(PEOPLE).index(split)
     # The last key tells streams of people (0) from streams of pictures (1 and up) apart.
     person_key = (split_number, (number - 1) % PEOPLE[split], 0)
     person_stream = np.random.SeedSequence(seed, spawn_key=person_key)
@@ -94,7 +93,7 @@ def draw_data_set(
     """
     names = [
         (split, expression, number)
-        for split, total in zip(SPLITS, (train, test), strict=True)
+        for split, total in zip(PEOPLE, (train, test), strict=True)
         for expression, count in class_counts(total).items()
         for number in range(1, count + 1)
     ]
