@@ -81,14 +81,14 @@ def load_faces(
         )
     check_same_classes(train, test)
     folder = cache_folder / cache_key(train, test)
-    cached = read_cache(folder, train, test)
+    cached = read_cache(folder)
     if cached is None:
         with alone(folder):  # another run may be making it, or have made it by now
-            cached = read_cache(folder, train, test)
+            cached = read_cache(folder)
             if cached is None:
                 shutil.rmtree(folder, ignore_errors=True)
                 write_cache(folder, train, test, progress)
-                cached = read_cache(folder, train, test)
+                cached = read_cache(folder)
     if cached is None:
         raise DataError(f"The cache {folder} is damaged; close other notebooks and delete it.")
     train_set = ImageSet(cached.train, train.labels, train.classes, train.files)
