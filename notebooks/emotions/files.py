@@ -1,6 +1,5 @@
 """Writing files and folders: each appears whole or not at all, and only one process makes it."""
 
-import errno
 import hashlib
 import json
 import mmap
@@ -11,7 +10,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,9 @@ def scratch(target: Path) -> Iterator[Path]:
 
     What a killed process left beside `target` goes as well.
     """
-    temporary = target.with_name(f".{target.stem[:40]}.unfinished-{_mark()}{target.suffix}")
+    process = psutil.Process()
+    mark = f"{process.pid}-{process.create_time():.0f}-{_machine()}-{uuid.uuid4().hex[:8]}"
+    temporary = target.with_name(f".{target.stem[:40]}.unfinished-{mark}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target.parent)
@@ -86,12 +87,6 @@ def one_line(error: Exception) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     plain = "".join(letter if letter.isprintable() else "?" for letter in lines[0])
     return plain.rstrip(".")
-
-
-def _mark() -> str:
-    """Return what tells the temporary names of this process from those of any other."""
-    process = psutil.Process()
-    return f"{process.pid}-{process.create_time():.0f}-{_machine()}-{uuid.uuid4().hex[:8]}"
 
 
 def _machine() -> str:
@@ -132,18 +127,13 @@ def alone(target: Path) -> Iterator[None]:
     """
     with ExitStack() as held:
         with suppress(OSError):
-            held.enter_context(_acquired(target))
+            lock = FileLock(_lock_file(target))
+            try:
+                held.enter_context(lock.acquire(timeout=SECONDS_BEFORE_SAYING_SO))
+            except Timeout:
+                print(f"Another run is making {target.name}; this one waits for it.", flush=True)
+                held.enter_context(lock.acquire())
         yield
-
-
-def _acquired(target: Path) -> AbstractContextManager:
-    """Return the lock for `target`, and say so if another run has to end its work first."""
-    lock = FileLock(_lock_file(target))
-    try:
-        return lock.acquire(timeout=SECONDS_BEFORE_SAYING_SO)
-    except Timeout:
-        print(f"Another run is making {target.name}; this one waits for it.", flush=True)
-        return lock.acquire()
 
 
 def _lock_file(target: Path) -> Path:
@@ -151,11 +141,11 @@ def _lock_file(target: Path) -> Path:
 
     OSError says that there is no such folder.
     """
-    user = os.getuid() if hasattr(os, "getuid") else 0  # Windows: the folder is the user's anyway
+    user = os.getuid() if hasattr(os, "getuid") else 0  # Windows: 0 is also what lstat says
     folder = Path(tempfile.gettempdir()) / f"emotions-course-{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    if hasattr(os, "getuid") and folder.lstat().st_uid != user:
-        raise PermissionError(errno.EPERM, "the folder of the locks is somebody else's")
+    if folder.lstat().st_uid != user:
+        raise PermissionError("the folder of the locks is somebody else's")
     name = hashlib.sha256(str(target.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
     return folder / f"{name[:32]}.lock"
 
@@ -221,10 +211,9 @@ def read_rows(array: Any, rows: Any) -> np.ndarray:
     row.
     """
     whole = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap)
-    if not (whole and array.flags.c_contiguous and array.ndim > 1 and array.size):
-        return array[rows]
+    in_rows = whole and array.flags.c_contiguous and array.ndim > 1 and array.size
     numbered = isinstance(rows, np.ndarray) and rows.dtype.kind in "iu"
-    if not (numbered and array.filename and Path(array.filename).is_file()):
+    if not (in_rows and numbered and array.filename and Path(array.filename).is_file()):
         return array[rows]
     numbers = np.arange(len(array))[rows]  # from the end too; raises IndexError
     found = np.empty((*rows.shape, *array.shape[1:]), array.dtype)

@@ -207,8 +207,7 @@ class Settings(BaseSettings):
     @field_validator("optimizer", mode="before")
     @classmethod
     def _spell_optimizer(cls, value: Any) -> Any:
-        names = {"sgd": "SGD", "adam": "Adam"}
-        return names.get(value.lower(), value) if isinstance(value, str) else value
+        return {"sgd": "SGD", "adam": "Adam"}.get(str(value).lower(), value)
 
     @field_validator("weights", mode="after")
     @classmethod

@@ -17,7 +17,7 @@ import kagglehub
 import numpy as np
 import pytest
 from emotions import files
-from emotions.data import cache, drawn, folders, pixels, sources
+from emotions.data import cache, drawn, pixels, sources
 from emotions.data.faces import GENUINE_FER2013_FINGERPRINT, load_faces, name_and_title
 from emotions.files import DataError
 from PIL import Image
@@ -422,9 +422,7 @@ def test_damaged_cache_is_made_again(faces, load, tmp_path, damage, name):
     assert np.array_equal(second.train.images, arrays[0])
     assert np.array_equal(second.test.images, arrays[1])
     assert second.fingerprint == first.fingerprint
-    assert cache.read_cache(
-        the_cache(tmp_path), folders.list_split(faces / "train"), folders.list_split(faces / "test")
-    )
+    assert cache.read_cache(the_cache(tmp_path))
 
 
 def test_altered_fingerprint_in_the_cache_is_not_believed(faces, load, tmp_path):

@@ -30,14 +30,12 @@ class Cached:
 
 def cache_key(train: Listing, test: Listing) -> str:
     """Return a name that changes with every name, size and modification time of the images."""
-    content = [
-        CACHE_VERSION,
-        [[*zip(part.files, part.stamps, strict=True)] for part in (train, test)],
-    ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
+    stamped = [[*zip(part.files, part.stamps, strict=True)] for part in (train, test)]
+    content = json.dumps([CACHE_VERSION, stamped])
+    return hashlib.sha256(content.encode()).hexdigest()[:20]
 
 
-def read_cache(folder: Path, train: Listing, test: Listing) -> Cached | None:
+def read_cache(folder: Path) -> Cached | None:
     """Return what the cache holds, or None if it is not there, unfinished or damaged."""
     try:
         stored = json.loads((folder / "info.json").read_text(encoding="utf-8"))
@@ -48,8 +46,6 @@ def read_cache(folder: Path, train: Listing, test: Listing) -> Cached | None:
             return None
         arrays = [np.load(folder / name, mmap_mode="r") for name in CACHE_FILES]
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if [len(array) for array in arrays] != [len(train.files), len(test.files)]:
         return None
     return Cached(*arrays, info["fingerprint"], tuple(info["notes"]))
 

@@ -215,12 +215,11 @@ def _sorted(leave_out: pd.DataFrame) -> pd.DataFrame:
 
 def save_leave_out(leave_out: pd.DataFrame, path: Path) -> None:
     """Write the list as CSV; the same list gives the same bytes on every platform."""
-    write_table(Path(path), _sorted(leave_out).set_index("split"))
+    write_table(path, _sorted(leave_out).set_index("split"))
 
 
 def read_leave_out(path: Path) -> pd.DataFrame:
     """Read a list that `save_leave_out` wrote: columns split, file and reason, all str."""
-    path = Path(path)
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except FileNotFoundError as error:

@@ -25,7 +25,6 @@ from emotions.loops import Progress
 
 # The archive with sha256 0464f031284ae02be3c9035d1eaa078bc43757e271c1a2ac950cb0ab810e3e11.
 GENUINE_FER2013_FINGERPRINT = "dd9df87fda80ddb166934225e92b60d920418a5e102b678c0d83439dccc4b014"
-RESERVED_TITLES = {"fer2013": "FER-2013", "sample": "drawn faces"}
 
 
 @dataclass(frozen=True)
@@ -74,22 +73,22 @@ def load_faces(
     with the decoded images. It is made again when a name, a size or a modification time of the
     images changes, or when its checksums do not fit.
     """
-    train, test = list_split(Path(train_folder)), list_split(Path(test_folder))
+    train, test = list_split(train_folder), list_split(test_folder)
     if train.folder.samefile(test.folder):
         raise DataError(
             f"The images of {train.folder} are to train and to test on; name two folders, or the "
             "result means nothing."
         )
     check_same_classes(train, test)
-    folder = Path(cache_folder) / cache_key(train, test)
-    cached = read_cache(folder, train, test)
+    folder = cache_folder / cache_key(train, test)
+    cached = read_cache(folder)
     if cached is None:
         with alone(folder):  # another run may be making it, or have made it by now
-            cached = read_cache(folder, train, test)
+            cached = read_cache(folder)
             if cached is None:
                 shutil.rmtree(folder, ignore_errors=True)
                 write_cache(folder, train, test, progress)
-                cached = read_cache(folder, train, test)
+                cached = read_cache(folder)
     if cached is None:
         raise DataError(f"The cache {folder} is damaged; close other notebooks and delete it.")
     train_set = ImageSet(cached.train, train.labels, train.classes, train.files)
@@ -122,10 +121,10 @@ def name_and_title(train_folder: Path, drawn: bool, fingerprint: str) -> tuple[s
     two data sets in folders of one name do not overwrite each other.
     """
     if fingerprint == GENUINE_FER2013_FINGERPRINT:
-        return "fer2013", RESERVED_TITLES["fer2013"]
+        return "fer2013", "FER-2013"
     if drawn:
-        return "sample", RESERVED_TITLES["sample"]
-    title = Path(train_folder).resolve().parent.name or "data set"
+        return "sample", "drawn faces"
+    title = train_folder.resolve().parent.name or "data set"
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "data_set"
     reserved = {"fer2013", "sample", "drawnfaces"}

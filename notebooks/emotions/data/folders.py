@@ -120,8 +120,7 @@ def is_hidden(name: str) -> bool:
 def check_same_classes(train: Listing, test: Listing) -> None:
     """Raise `DataError` if a class is in one split only."""
     for one, other in ((train, test), (test, train)):
-        missing = sorted(set(one.classes) - set(other.classes))
-        if missing:
+        if missing := sorted(set(one.classes) - set(other.classes)):
             raise DataError(
                 f"The folder {other.folder} lacks the classes {', '.join(missing)} of "
                 f"{one.folder}; give both folders the same class folders."

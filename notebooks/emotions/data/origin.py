@@ -8,7 +8,6 @@ low frequencies, which survive most changes and show nothing of a face.
 """
 
 import hashlib
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ import pandas as pd
 from emotions.data.faces import FaceData
 from emotions.data.sketch import VIEWS, Sketch, read_sketch, signs_of_view, sketch_of
 from emotions.data.statistics import SIDE, split_warnings
-from emotions.files import write_json
+from emotions.files import read_json, write_json
 
 VERSION = 3  # raise it when the checks change: earlier findings are then made anew
 GENUINE = "genuine FER-2013"
@@ -113,7 +112,6 @@ class Matches:
         if np.sum(self._nearest(some, everything, view) >= 0) <= HANDFUL * len(some):
             return
         keys = self.genuine.checksums
-        before = np.equal(self.how, None)
         for _ in range(3):  # two images may be nearest to one row, and a second one nearly as near
             left = images[self.row[images] < 0]
             rows = self._nearest(left, self.free(), view)
@@ -122,7 +120,7 @@ class Matches:
         self.how[images[self.row[images] >= 0]] = view
         left = images[self.row[images] < 0]
         added = left[self._nearest(left, everything, view) >= 0]
-        if len(added) > HANDFUL * before.sum():
+        if len(added) > HANDFUL * len(images):
             self.how[added] = view
 
     def _nearest(self, images: np.ndarray, rows: np.ndarray, view: str) -> np.ndarray:
@@ -310,7 +308,7 @@ def examine(data: FaceData, folder: Path) -> Findings:
     named = "\n".join((data.fingerprint, *data.train.files, *data.test.files))
     file = folder / f"{hashlib.sha256(named.encode()).hexdigest()[:32]}-{VERSION}.json"
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        kept = read_json(file)
         return Findings(str(kept["origin"]), tuple(map(str, kept["warnings"])))
     except (OSError, ValueError, KeyError, TypeError):
         found = Findings(origin_of(data), tuple(split_warnings(data)))

@@ -42,7 +42,6 @@ def prepare_folders(data_folder: Path, *, progress: Progress | None = None) -> t
     ``fer2013.csv`` or ``icml_face_data.csv``. The archive and the CSV files are turned into
     ``Face_emotions/``. If there is none of them, faces are drawn into ``drawn_faces/``.
     """
-    data_folder = Path(data_folder)
     faces = data_folder / "Face_emotions"
     tables = [data_folder / name for name in CSV_NAMES if (data_folder / name).is_file()]
     archive = data_folder / "archive.zip"
@@ -63,7 +62,7 @@ def prepare_folders(data_folder: Path, *, progress: Progress | None = None) -> t
 
 def download(data_folder: Path) -> Path:
     """Download FER-2013 from Kaggle into ``Face_emotions/``, unless it is there; return that."""
-    faces = Path(data_folder) / "Face_emotions"
+    faces = data_folder / "Face_emotions"
     if faces.exists():
         _check_splits(faces)
         return faces
@@ -112,14 +111,13 @@ def unpack_archive(archive: Path, folder: Path, *, progress: Progress | None = N
     Only images in such folders are written; a folder around train and test is left away. `folder`
     must not be there yet; it is either complete afterwards or not there.
     """
-    archive = Path(archive)
     with _reading_archive(archive):
         opened = zipfile.ZipFile(archive)
     with opened:
         members = opened.infolist()
         _check_members(members, archive)
         targets = _plan_targets(members, archive)
-        with _making(Path(folder), archive) as unfinished:
+        with _making(folder, archive) as unfinished:
             for target, member in with_progress(
                 targets.items(), progress, len(targets), f"Unpacking {archive.name}"
             ):
@@ -148,8 +146,7 @@ def _check_members(members: list[zipfile.ZipInfo], archive: Path) -> None:
     unpacked = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
     for member in members:
-        problem = _member_problem(member)
-        if problem:
+        if problem := _member_problem(member):
             raise DataError(
                 f"The archive {archive} holds {shortened(member.orig_filename)}, {problem}; "
                 f"delete it and {GET_ARCHIVE}."
@@ -225,9 +222,8 @@ def convert_csv(csv_file: Path, folder: Path, *, progress: Progress | None = Non
     The columns are emotion (0 to 6), pixels (2304 numbers from 0 to 255 with spaces between) and
     Usage (Training, PublicTest or PrivateTest). A message names the line that cannot be used.
     """
-    csv_file = Path(csv_file)
     counts: Counter[str] = Counter()
-    with _making(Path(folder), csv_file) as unfinished:
+    with _making(folder, csv_file) as unfinished:
         rows = _csv_rows(csv_file)
         for line, emotion, pixels, usage in with_progress(
             rows, progress, None, f"Converting {csv_file.name}"

@@ -70,8 +70,7 @@ def compare(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """
     sizes = len(one) * len(other) / (len(one) + len(other))
     gaps = {name: ks_2samp(one[name], other[name]).statistic for name in one}
-    table = pd.DataFrame({"largest gap": gaps})
-    return table.assign(**{"by chance up to": 1.358 / np.sqrt(sizes)})
+    return pd.DataFrame({"largest gap": gaps, "by chance up to": 1.358 / np.sqrt(sizes)})
 
 
 def split_warnings(data: FaceData, random_seed: int = 0) -> list[str]:

@@ -3,7 +3,6 @@
 import hashlib
 import importlib.util
 import socket
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -153,7 +152,7 @@ def server_answers() -> bool:
             # a proxy's or a hotel's own page also has status 200, but not this size
             size = int(answer.headers.get("Content-Length") or 0)
             return answer.status == 200 and size >= SMALLEST_SIZE
-    except (OSError, urllib.error.URLError, ValueError):
+    except (OSError, ValueError):
         return False
 
 

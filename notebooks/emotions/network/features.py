@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,9 +16,8 @@ from emotions.data.faces import ImageSet
 from emotions.files import alone, give_pages_back, new_folder
 from emotions.loops import Progress, with_progress
 from emotions.network.backbone import Backbone, activated
-from emotions.network.inputs import network_input
+from emotions.network.inputs import Mean, network_input
 from emotions.network.quiet_keras import keras
-from emotions.settings import FEATURE_LAYERS
 
 FORMAT = 1  # change it and every cached feature is computed again
 BATCH = 256
@@ -32,9 +31,9 @@ class FeatureSpec:
     layer: str  # one of `settings.FEATURE_LAYERS`
     pooling: str  # see `feature_layer`
     image_size: int  # side of the network's input in pixels
-    mean: tuple[float, float, float] | None  # see `inputs.network_input`
+    mean: Mean
     precision: str  # Keras dtype policy of the backbone
-    crop: int = 0  # see `inputs.network_input`
+    crop: int = 0  # as the mean, see `inputs.network_input`
 
 
 def feature_layer(
@@ -65,11 +64,9 @@ def extractor(
     """
     first = specs[0]
     preparation = network_input(image_shape, first.image_size, first.mean, first.crop)
-    deepest = max((spec.layer for spec in specs), key=FEATURE_LAYERS.index)
     model = backbone.model
     layers = {s.layer: model.get_layer(activated(model, s.layer)).output for s in specs}
-    cut = keras.Model(model.input, list(layers.values()), name=f"to_{deepest}")
-    maps = dict(zip(layers, cut(preparation.output), strict=True))
+    maps = keras.Model(model.input, layers)(preparation.output)
     wanted = [feature_layer(maps[s.layer], s.layer, s.pooling, s.image_size) for s in specs]
     return keras.Model(preparation.input, wanted)
 
@@ -91,11 +88,11 @@ def features(
     homes = [folder / cache_key(data_key, backbone.digest, spec) for spec in specs]
     if any(_cached(home, len(images)) is None for home in homes):
         with alone(folder / "features"):  # another run may be computing them
-            missing = [i for i, home in enumerate(homes) if _cached(home, len(images)) is None]
+            wanted = dict(zip(homes, specs, strict=True))
+            missing = {h: spec for h, spec in wanted.items() if _cached(h, len(images)) is None}
             if missing:
-                wanted = [specs[i] for i in missing]
-                model = extractor(images.images.shape[1:], backbone, wanted)
-                _compute(model, images.images, wanted, [homes[i] for i in missing], progress)
+                model = extractor(images.images.shape[1:], backbone, list(missing.values()))
+                _compute(model, images.images, missing, progress)
     return [np.load(home / "features.npy", mmap_mode="r") for home in homes]
 
 
@@ -118,8 +115,7 @@ def cache_key(data_key: str, weights_digest: str, spec: FeatureSpec) -> str:
 def _compute(
     model: keras.Model,
     images: np.ndarray,
-    specs: Sequence[FeatureSpec],
-    homes: Sequence[Path],
+    homes: Mapping[Path, FeatureSpec],
     progress: Progress | None,
 ) -> None:
     description = f"Features of {len(images):,} images"
@@ -135,15 +131,13 @@ def _compute(
             header = {"descr": "<f2", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(output, header)
         for batch in steps:
-            for output, values, spec in zip(outputs, batch, specs, strict=True):
+            for output, values, spec in zip(outputs, batch, homes.values(), strict=True):
                 if not np.abs(values).max() < np.finfo(np.float16).max:
                     raise OverflowError(
                         f"Features of {spec.layer} reach {np.abs(values).max():g}, too large to be "
                         "kept as float16: check the weights file and the mean that is subtracted."
                     )
                 output.write(np.ascontiguousarray(values, dtype="<f2"))
-        for output in outputs:
-            output.close()
 
 
 def forward(model: keras.Model, inputs: Any, batch: int) -> Iterator[list[np.ndarray]]:
@@ -155,8 +149,7 @@ def forward(model: keras.Model, inputs: Any, batch: int) -> Iterator[list[np.nda
         part = inputs[start : start + batch]
         full = np.zeros((batch, *part.shape[1:]), np.float32)
         full[: len(part)] = part
-        outputs = model.predict_on_batch(full)
-        outputs = outputs if isinstance(outputs, list) else [outputs]
+        outputs = keras.tree.flatten(model.predict_on_batch(full))
         give_pages_back(inputs)
         yield [np.asarray(output, dtype=np.float32)[: len(part)] for output in outputs]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from emotions.network.backbone import Backbone, activated
-from emotions.network.inputs import network_input
+from emotions.network.inputs import Mean, network_input
 from emotions.network.quiet_keras import keras
 from emotions.settings import LEARNING_BLOCKS, Settings
 
@@ -77,7 +77,7 @@ def freeze(backbone: keras.Model, trainable: str) -> None:
     """
     learning = tuple(f"conv{block}" for block in LEARNING_BLOCKS[trainable])
     for layer in backbone.layers:
-        layer.trainable = layer.name.startswith(learning) if learning else False
+        layer.trainable = layer.name.startswith(learning)
 
 
 def classifier(
@@ -85,7 +85,7 @@ def classifier(
     backbone: Backbone,
     new_head: keras.Model,
     settings: Settings,
-    mean: tuple[float, float, float] | None,
+    mean: Mean,
     pool: keras.Model,
 ) -> keras.Model:
     """Join pre-processing, backbone and head to one model, from image to probabilities.

@@ -5,25 +5,23 @@ from functools import lru_cache
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from emotions.files import give_pages_back
+from emotions.files import row_by_row
 from emotions.network.quiet_keras import keras
 
 # B, G, R; what keras_vggface.utils.preprocess_input(version=1) subtracts, the mean of the
 # 2.6 million faces that VGG-Face was trained on (Parkhi, Vedaldi and Zisserman 2015).
 VGGFACE_MEAN = (93.5940, 104.7624, 129.1863)
+Mean = tuple[float, float, float] | None  # what is subtracted from B, G, R; None divides by 255
 
 
 def training_mean(images: np.ndarray) -> tuple[float, float, float]:
     """Return the mean of training images, uint8 (n, height, width, 1 or 3) RGB, as B, G, R."""
-    total = np.zeros(images.shape[-1])
-    for start in range(0, len(images), 1024):
-        total += images[start : start + 1024].sum(axis=(0, 1, 2), dtype=np.float64)
-        give_pages_back(images)
+    total = sum(image.sum(axis=(0, 1), dtype=np.float64) for image in row_by_row(images))
     mean = total / (len(images) * images.shape[1] * images.shape[2])
     return tuple(np.broadcast_to(mean[::-1], 3).tolist())
 
 
-def channel_mean(name: str, images: np.ndarray) -> tuple[float, float, float] | None:
+def channel_mean(name: str, images: np.ndarray) -> Mean:
     """Return the mean that the setting `mean` names, as B, G, R; None for `zero_one`."""
     if name == "training":
         return training_mean(images)
@@ -31,10 +29,7 @@ def channel_mean(name: str, images: np.ndarray) -> tuple[float, float, float] | 
 
 
 def network_input(
-    image_shape: tuple[int, int, int],
-    image_size: int,
-    mean: tuple[float, float, float] | None,
-    crop: int = 0,
+    image_shape: tuple[int, int, int], image_size: int, mean: Mean, crop: int = 0
 ) -> keras.Model:
     """Return a model from images as loaded to float32 (n, image_size, image_size, 3), BGR.
 

@@ -102,7 +102,6 @@ def doubtful_labels(
     images: ImageSet,
     groups: np.ndarray,
     *,
-    folds: int = 3,
     random_seed: int = 0,
 ) -> pd.DataFrame:
     """Return the images whose label cleanlab believes to be wrong, the worst first.
@@ -118,7 +117,7 @@ def doubtful_labels(
     flat = features.reshape(len(features), -1)
     known, labels = np.unique(images.labels, return_inverse=True)  # some may have no image here
     names = [images.classes[k] for k in known]
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
+    splitter = StratifiedGroupKFold(3, shuffle=True, random_state=random_seed)
     predicted = cross_val_predict(
         estimator, flat, labels, groups=groups, cv=splitter, method="predict_proba"
     )

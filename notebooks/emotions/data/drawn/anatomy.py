@@ -113,23 +113,6 @@ MOVEMENTS: dict[int, dict[str, tuple[float, float]]] = {
 
 HAIR_STYLES = ("short", "long", "fringe", "bald")
 
-# What the features of people lie between; in this order they are drawn by chance.
-FEATURES = {
-    "face_width": (0.92, 1.08),
-    "face_length": (0.94, 1.06),
-    "jaw_width": (0.88, 1.12),
-    "eye_distance": (0.93, 1.08),
-    "eye_size": (0.90, 1.12),
-    "brow_thickness": (0.65, 1.35),
-    "brow_height": (0.88, 1.10),
-    "brow_tilt": (-0.025, 0.025),
-    "nose_width": (0.85, 1.20),
-    "nose_length": (0.88, 1.12),
-    "mouth_width": (0.85, 1.15),
-    "mouth_tilt": (-0.02, 0.02),
-    "lip_thickness": (0.75, 1.30),
-}
-
 Landmarks = dict[str, np.ndarray]
 
 
@@ -167,7 +150,19 @@ class Identity:
         skin_tone = int(rng.integers(125, 226))
         hair_style = str(rng.choice(HAIR_STYLES, p=[0.40, 0.32, 0.20, 0.08]))
         return cls(
-            **{feature: rng.uniform(*limits) for feature, limits in FEATURES.items()},
+            face_width=rng.uniform(0.92, 1.08),
+            face_length=rng.uniform(0.94, 1.06),
+            jaw_width=rng.uniform(0.88, 1.12),
+            eye_distance=rng.uniform(0.93, 1.08),
+            eye_size=rng.uniform(0.90, 1.12),
+            brow_thickness=rng.uniform(0.65, 1.35),
+            brow_height=rng.uniform(0.88, 1.10),
+            brow_tilt=rng.uniform(-0.025, 0.025),
+            nose_width=rng.uniform(0.85, 1.20),
+            nose_length=rng.uniform(0.88, 1.12),
+            mouth_width=rng.uniform(0.85, 1.15),
+            mouth_tilt=rng.uniform(-0.02, 0.02),
+            lip_thickness=rng.uniform(0.75, 1.30),
             skin_tone=skin_tone,
             # Clearly darker than the skin, so that the hairline stays visible.
             hair_tone=int(rng.integers(20, skin_tone - 60)),

@@ -12,9 +12,8 @@ SUPERSAMPLING = 4
 SIDES = ((-1, 1), (1, 1))  # factors that put points of the right half on the left and on the right
 ARC_STEPS = np.linspace(0.0, 1.0, 13)[:, np.newaxis]
 OUTLINE_STEPS = np.linspace(0.0, 1.0, 6, endpoint=False)[:, np.newaxis]
-CIRCLE = np.stack(
-    [np.cos(np.linspace(0.0, 2.0 * np.pi, 24)), np.sin(np.linspace(0.0, 2.0 * np.pi, 24))], axis=1
-)
+ANGLES = np.linspace(0.0, 2.0 * np.pi, 24)
+CIRCLE = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
 
 
 @dataclass(frozen=True)

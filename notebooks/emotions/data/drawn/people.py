@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -13,30 +12,13 @@ from emotions.data.drawn.painting import draw_face
 from emotions.files import alone, new_folder
 from emotions.loops import Progress, with_progress
 
-SPLITS = ("train", "test")
 PEOPLE = {"train": 300, "test": 100}
 MINIMUM_PER_CLASS = 2
 # Share of each expression beyond the 5 % that all of them get, in percent: as in FER-2013
 # happy is the most frequent and disgust the rarest, but less extremely so.
-EXTRA_PERCENT = {
-    "angry": 9,
-    "disgust": 0,
-    "fear": 9,
-    "happy": 18,
-    "neutral": 11,
-    "sad": 11,
-    "surprise": 7,
-}
+EXTRA_PERCENT = dict(angry=9, disgust=0, fear=9, happy=18, neutral=11, sad=11, surprise=7)
 MISSING_UNIT_CHANCE = 0.18
 STRAY_UNIT_CHANCE = 0.06
-
-
-class Example(NamedTuple):
-    """Everything that makes one picture of the data set."""
-
-    action_units: dict[int, float]
-    identity: Identity
-    view: View
 
 
 def random_action_units(expression: str, rng: np.random.Generator) -> dict[int, float]:
@@ -58,23 +40,22 @@ def random_action_units(expression: str, rng: np.random.Generator) -> dict[int, 
     return intensities
 
 
-def plan_example(split: str, expression: str, number: int, seed: int = 2013) -> Example:
+def plan_example(
+    split: str, expression: str, number: int, seed: int = 2013
+) -> tuple[dict[int, float], Identity, View]:
     """Work out one picture of the data set from its name alone; its number counts from 1.
 
     Train and test are different people.
     """
-    split_number = SPLITS.index(split)
-    person = (number - 1) % PEOPLE[split]
+    split_number = list(PEOPLE).index(split)
     # The last key tells streams of people (0) from streams of pictures (1 and up) apart.
-    person_stream = np.random.SeedSequence(seed, spawn_key=(split_number, person, 0))
+    person_key = (split_number, (number - 1) % PEOPLE[split], 0)
+    person_stream = np.random.SeedSequence(seed, spawn_key=person_key)
     place = 1 + list(EXPRESSIONS).index(expression)
     picture_stream = np.random.SeedSequence(seed, spawn_key=(split_number, number, place))
     rng = np.random.default_rng(picture_stream)
-    return Example(
-        random_action_units(expression, rng),
-        Identity.random(np.random.default_rng(person_stream)),
-        View.random(rng),
-    )
+    person = Identity.random(np.random.default_rng(person_stream))
+    return random_action_units(expression, rng), person, View.random(rng)
 
 
 def class_counts(total: int) -> dict[str, int]:
@@ -110,17 +91,14 @@ def draw_data_set(
     PNG, 48 x 48 pixels, `train` and `test` of them. A folder with the final name is always
     complete. ValueError if a split is too small for two pictures of every expression.
     """
-    folder = Path(folder)
     names = [
         (split, expression, number)
-        for split, total in zip(SPLITS, (train, test), strict=True)
+        for split, total in zip(PEOPLE, (train, test), strict=True)
         for expression, count in class_counts(total).items()
         for number in range(1, count + 1)
     ]
-    if folder.exists():
-        return
     with alone(folder):
-        if folder.exists():  # another run drew it meanwhile
+        if folder.exists():
             return
         with new_folder(folder) as unfinished:
             steps = with_progress(names, progress, len(names), "Drawing faces")

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from emotions.data.faces import ImageSet
 from emotions.network.backbone import LAYERS, Backbone
-from emotions.network.responses import Mean, Responses
+from emotions.network.inputs import Mean
+from emotions.network.responses import Responses
 from emotions.showing import quick, style
 from emotions.showing.widgets.explorer import Explorer, dropdown, saying, slider
 
