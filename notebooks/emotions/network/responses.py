@@ -1,6 +1,6 @@
 """What each layer answers to one image, at any input size, computed once."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -44,8 +44,25 @@ class Responses:
 
     def _channel_means(self, row: int, size: int, mean: Mean) -> dict[str, np.ndarray]:
         """Return how strongly each channel of each layer answers, on average over the places."""
-        maps = self._maps(row, size, mean)
-        return {name: values.mean(axis=(0, 1)) for name, values in maps.items()}
+        means = self._means.predict_on_batch(self.network_input(row, size, mean)[np.newaxis])
+        return {name: np.asarray(values[0], np.float32) for name, values in means.items()}
+
+    @cached_property
+    def _means(self) -> keras.Model:
+        """The mean over the places of every channel of each layer, for inputs of any size.
+
+        Compiled: at 224 pixels that takes two thirds of the layers' time one by one.
+        """
+        x = inputs = keras.Input((None, None, 3))
+        found = {}
+        for name, layer in self.layers.items():
+            x = layer(x)
+            means = keras.ops.mean(keras.ops.cast(x, "float32"), axis=(1, 2))
+            found[name.removesuffix("_relu")] = means
+        model = keras.Model(inputs, found)
+        for side in (32, 64):  # two sizes, so that the graph is made for all and never again
+            model.predict_on_batch(np.zeros((1, side, side, 3), np.float32))
+        return model
 
     def change(
         self, row: int, one: tuple[int, Mean], other: tuple[int, Mean], layers: tuple[str, ...]
