@@ -122,7 +122,9 @@ def readable_error(words: str) -> str:
     """
     plain = re.sub(r"\x1b\[[0-9;]*m", "", words)
     filled = [line.rstrip() for line in plain.splitlines() if line.strip()]
-    ours = re.match(r"[\w.]*\b(?:Data|Weights|Settings)Error: (.+)", filled[-1] if filled else "")
+    ours = re.match(
+        r"[\w.]*\b(?:Data|Weights|Settings|Cluster)Error: (.+)", filled[-1] if filled else ""
+    )
     if ours:
         return f"    {ours[1]}"
     return "\n".join(f"    {line[:200]}" for line in filled[-8:])

@@ -300,9 +300,12 @@ class Settings(BaseSettings):
     def changed(self, **changes: Any) -> "Settings":
         """Return these settings with some values replaced, or raise a `SettingsError`.
 
-        A new `recipe` brings its own values with it.
+        A new `recipe` brings its own values with it; what only the one before set has its default.
         """
-        values = RECIPES.get(changes.get("recipe"), {}) | changes
+        values = changes
+        if "recipe" in changes:
+            earlier = {name: Settings.model_fields[name].default for name in RECIPES[self.recipe]}
+            values = earlier | RECIPES.get(changes["recipe"], {}) | changes
         return read_settings(**{**self.model_dump(), **values})
 
 

@@ -1,6 +1,7 @@
 """Views, intervals, calibration, augmentation, recipes, the saved file, Grad-CAM, photos."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -120,6 +121,9 @@ def test_every_recipe_is_valid_and_what_you_say_wins(monkeypatch):
         settings = read_settings(recipe=name)
         assert all(getattr(settings, key) == value for key, value in values.items())
     assert read_settings(recipe="best", epochs=2).epochs == 2
+    hour = read_settings(recipe="hour", units=64, folds=4)
+    for name in RECIPES:  # what only the earlier recipe set goes with it, what you set stays
+        assert hour.changed(recipe=name) == read_settings(recipe=name, folds=4)
     monkeypatch.setenv("EMOTIONS_RECIPE", "best")
     monkeypatch.setenv("EMOTIONS_EPOCHS", "4")
     assert read_settings().epochs == 4 and read_settings().trainable == "everything"
@@ -178,6 +182,10 @@ def test_a_saved_file_gives_the_same_probabilities(trained, tmp_path):
     read = classifier.load(whole)
     np.testing.assert_allclose(read.model(images), task.whole(images), atol=1e-5)
     assert read.classes == task.classes and read.details["minutes"] == 3
+    assert read.details["left_out"] == []
+    fewer = replace(task, training=task.training[1:])
+    about = classifier.read_details(classifier.save(tmp_path / "fewer.safetensors", fewer, {}))
+    assert about["left_out"] == [task.training[0]]
     assert read.details["mean_bgr"] == pytest.approx([93.5940, 104.7624, 129.1863])
     file = classifier.save(tmp_path / "half.safetensors", task, {}, np.float16)
     assert file.stat().st_size < 0.51 * whole.stat().st_size
@@ -196,6 +204,8 @@ def test_the_temperature_is_found_on_rows_that_the_classifier_has_not_learnt(tra
     learnt, chosen_by = training.split_rows(course.data, course.settings.changed(random_seed=5))
     rows = classifier.validation_rows(course.data, course.settings, details)
     assert (rows == chosen_by).all() and not set(rows) & set(learnt)
+    faulty = {**details, "left_out": [int(rows[0]), int(learnt[0])]}  # it was not chosen by these
+    assert (classifier.validation_rows(course.data, course.settings, faulty) == rows[1:]).all()
     own = training.split_rows(course.data, course.settings)[1]
     assert set(own) & set(learnt)  # what notebook 7 took before
     found = []  # what notebook 7 calls takes them, in an order of its own

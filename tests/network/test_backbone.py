@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import socket
 import socketserver
 import sys
 import threading
@@ -112,7 +113,19 @@ def test_auto_downloads_from_keras_vggfaces_address_when_the_server_answers(
     assert built.weights == "VGG-Face"
     assert (tmp_path / backbone.WEIGHTS_FILE).is_file()
     assert (tmp_path / ".downloaded").is_file()
-    assert not list(tmp_path.glob(".download-*"))
+    assert not list(tmp_path.glob(".*unfinished*"))
+
+
+def test_a_server_that_speaks_no_http_is_no_server(monkeypatch):
+    def answer(listening):
+        with listening.accept()[0] as caller:
+            caller.recv(1000)
+            caller.sendall(b"220 mail ready\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=answer, args=(listening,), daemon=True).start()
+        point_to(monkeypatch, f"http://127.0.0.1:{listening.getsockname()[1]}/weights.h5")
+        assert not backbone.server_answers()
 
 
 def test_auto_falls_back_to_hed_and_says_how_to_get_the_real_ones(monkeypatch, tmp_path):

@@ -61,8 +61,8 @@ class Course:
     ) -> None:
         """Write a table as `name`.csv, or a figure as `name`.png and show it.
 
-        Below a figure stand the weights, if it depends on them, and the data, if they are not the
-        course's. `faces` says that it shows single faces.
+        Below a figure stand the weights, if it depends on them, and the data: the course's, if
+        `data` names no others. `faces` says that it shows single faces.
         """
         if isinstance(result, pd.DataFrame):
             write_table(self.folder / f"{name}.csv", result)

@@ -57,12 +57,14 @@ def save(file: Path, task: training.Task, details: dict, kernels: type = np.floa
     for name, values in (("scale/mean", scale.mean), ("scale/variance", scale.variance)):
         weights[name] = np.asarray(keras.ops.convert_to_numpy(values), np.float32).ravel()
     shift = [layer for layer in model.layers if layer.name == "subtract_mean"]  # else / 255
+    split = np.concatenate([task.training, task.validation])
     about = {
         **task.settings.of("form"),
         "classes": list(task.classes),
         "image_shape": list(model.input_shape[1:]),
         "mean_bgr": np.asarray(shift[0].mean, np.float64).ravel().tolist() if shift else None,
         "validation_share": task.settings.validation_share,
+        "left_out": np.setdiff1d(np.arange(len(task.labels)), split).tolist(),
         **details,
     }
     with replacing(file) as temporary:
@@ -174,4 +176,5 @@ def validation_rows(data: FaceData, settings: Settings, details: dict) -> np.nda
     if details.get("data_fingerprint") == data.fingerprint:
         split = {"random_seed", "validation_share"} & set(details)
         settings = settings.changed(**{name: details[name] for name in split})
+        return np.setdiff1d(training.split_rows(data, settings)[1], details.get("left_out", []))
     return training.split_rows(data, settings)[1]

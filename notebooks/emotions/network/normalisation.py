@@ -36,7 +36,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         outputs, mean, variance = fused(inputs, scale, offset, epsilon=self.epsilon)
         values = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], variance.dtype)
         self._follow(self.moving_mean, mean)
-        # the operation's variance is that of the population (n - 1); Keras follows the batch's (n)
+        # the operation's variance is divided by n - 1, the one that Keras follows by n
         self._follow(self.moving_variance, variance * (1 - 1 / values))
         return outputs
 
