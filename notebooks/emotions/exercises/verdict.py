@@ -81,13 +81,9 @@ def call(function: Any, *inputs: Any) -> Any:
 def same(found: Any, wanted: Any, tolerance: float = 1e-6) -> bool:
     """Say whether two numbers, arrays or other values are the same, up to rounding."""
     try:
-        values = np.asarray(found, dtype=float)
+        values, aim = np.asarray(found, dtype=float), np.asarray(wanted, dtype=float)
     except (TypeError, ValueError):
         return type(found) is type(wanted) and found == wanted
-    try:
-        aim = np.asarray(wanted, dtype=float)
-    except (TypeError, ValueError):
-        return False
     return values.shape == aim.shape and np.allclose(values, aim, rtol=0, atol=tolerance)
 
 
