@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -891,13 +890,10 @@ def test_download_needs_no_network_if_the_folder_is_there(tmp_path, monkeypatch)
 
 
 @pytest.mark.fer2013
-def test_fer2013(fer2013_archive, tmp_path):
-    sources.unpack_archive(fer2013_archive, tmp_path / "faces")
-    folders = tmp_path / "faces" / "train", tmp_path / "faces" / "test", tmp_path / "cache"
-    for which in ("first", "second"):
-        begin = time.perf_counter()
-        data = load_faces(*folders)
-        print(f"{which} load: {time.perf_counter() - begin:.1f} s")
+def test_fer2013(fer2013, fer2013_folder):
+    folders = fer2013_folder / "train", fer2013_folder / "test", fer2013_folder.parent / "cache"
+    data = load_faces(*folders)  # a second time
+    assert_same(data, fer2013)
     assert data.fingerprint == GENUINE_FER2013_FINGERPRINT
     assert (data.name, data.title, data.notes) == ("fer2013", "FER-2013", ())
     assert data.train.images.shape == (28709, 48, 48, 1)
