@@ -166,14 +166,8 @@ def performance(history: pd.DataFrame, title: str, best_epoch: int | None = None
 def curves(left: Axes, right: Axes, history: pd.DataFrame, best_epoch: int | None = None) -> None:
     """Draw the loss on the left axes and the accuracy on the right ones."""
     for axis, name in ((left, "loss"), (right, "accuracy")):
-        axis.plot(history.index, history[name], color=TRAINING, label=f"training {name}")
-        axis.plot(
-            history.index,
-            history[f"val_{name}"],
-            color=VALIDATION,
-            linestyle="--",
-            label=f"validation {name}",
-        )
+        axis.plot(history[name], color=TRAINING, label=f"training {name}")
+        axis.plot(history[f"val_{name}"], "--", color=VALIDATION, label=f"validation {name}")
         if best_epoch:
             axis.axvline(best_epoch, color=ACCENT, linewidth=1, label=f"kept: epoch {best_epoch}")
         axis.set_xlabel("epoch")
@@ -248,9 +242,8 @@ def heat_maps(table: pd.DataFrame, parameters: Sequence[str], title: str) -> Fig
     panels = list(table.groupby(further, sort=True)) if further else [((), table)]
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(2.7 * columns + 1, 2.3 * rows + 1), squeeze=False
-    )
+    size = (2.7 * columns + 1, 2.3 * rows + 1)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     low, high = table["mean"].min(), table["mean"].max()
     for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
@@ -291,12 +284,8 @@ def ladder(rungs: pd.DataFrame, title: str) -> Figure:
     kinds = list(dict.fromkeys(rungs["weights"]))
     lines = np.array([max(4, name.count("\n") + 2) for name in names.values()])
     middles = dict(zip(names, lines.cumsum() - lines / 2, strict=True))
-    figure, axes = plt.subplots(
-        *(1, len(kinds)),
-        figsize=(5.2 + 3.4 * len(kinds), 1.3 + 0.18 * lines.sum()),
-        sharey=True,
-        squeeze=False,
-    )
+    size = (5.2 + 3.4 * len(kinds), 1.3 + 0.18 * lines.sum())
+    figure, axes = plt.subplots(1, len(kinds), figsize=size, sharey=True, squeeze=False)
     for axis, kind, colour in zip(axes.flat, kinds, itertools.cycle((TRAINING, FROZEN, ACCENT))):
         part = rungs[rungs["weights"] == kind]
         places = [middles[change] for change in part["change"]]
@@ -308,8 +297,7 @@ def ladder(rungs: pd.DataFrame, title: str) -> Figure:
         for place in set(middles.values()) - set(places):
             axis.text(1, place, "not climbed", va="center", fontsize=9, color="#555555")
         axis.set_title(f"weights: {short(kind)}", fontsize=12)
-        axis.set_xlim(0, 100)
-        axis.set_xlabel("validation accuracy (%)")
+        axis.set(xlim=(0, 100), xlabel="validation accuracy (%)")
         axis.grid(axis="y", visible=False)
     axes[0, 0].set_yticks([*middles.values()], [*names.values()], fontsize=9)
     axes[0, 0].set_ylim(lines.sum(), 0)
@@ -342,8 +330,7 @@ def against_minutes(curves: pd.DataFrame, title: str) -> Figure:
         values = 100 * run["accuracy_validation"]
         axis.plot(run["minutes"], values, label=label, markersize=4, **look)
     axis.axhline(PEOPLE, color="#555555", linestyle="--", label=f"people: {PEOPLE} %")
-    axis.set_xlabel("minutes since the data were loaded")
-    axis.set_ylabel("validation accuracy (%)")
+    axis.set(xlabel="minutes since the data were loaded", ylabel="validation accuracy (%)")
     axis.set_title(title)
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
     return figure

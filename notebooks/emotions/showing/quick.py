@@ -47,7 +47,6 @@ def runs(chosen: Mapping[str, pd.Series], title: str, measure: str) -> Figure:
     lines = ("-", "--", ":", "-.")
     for number, (name, values) in enumerate(chosen.items()):
         axis.plot(
-            values.index,
             values,
             color=f"C{number % 10}",
             linestyle=lines[number % 4],
