@@ -53,7 +53,7 @@ class Job:
 
 
 def digest(file: Path) -> str:
-    """Return the sha256 of a file; of what holds times, only that."""
+    """Return the sha256 of a file; not of durations.json, which holds nothing but times."""
     if file.name == "durations.json":
         return "times"
     return hashlib.sha256(file.read_bytes()).hexdigest()
