@@ -143,9 +143,11 @@ def read_archive(fault: Callable[[Path], object], home: Path) -> tuple[str, ...]
     fault(sound_archive(data / "archive.zip"))
     try:
         train, test = sources.prepare_folders(data)
-    except DataError:
+    except DataError as error:
         left = [path.name for path in data.iterdir() if path.name != "archive.zip"]
         assert not left, f"left behind: {left}"
+        assert str(data / "archive.zip") in str(error), error
+        assert re.search(r"download archive\.zip by hand .*\.$", str(error)), error
         raise
     return load_faces(train, test, home / "cache").notes
 
@@ -481,12 +483,12 @@ def _(archive: Path) -> None:
     add(archive, f"train/calm/{'x' * 300}.png")
 
 
-@kind(ARCHIVE, "a link to /etc/passwd", refused="which is a link")
+@kind(ARCHIVE, "a link to /etc/passwd", refused="link.png', which is a link")
 def _(archive: Path) -> None:
     add(archive, "train/calm/link.png", b"/etc/passwd", stat.S_IFLNK | 0o777)
 
 
-@kind(ARCHIVE, "an encrypted member", refused="needs a password")
+@kind(ARCHIVE, "an encrypted member", refused="0.png', which needs a password")
 def _(archive: Path) -> None:
     data = bytearray(archive.read_bytes())
     data[data.index(b"PK\x01\x02") + 8] |= 1
@@ -574,7 +576,9 @@ def _(archive: Path) -> None:
     add(archive, "other/train/calm/0.png")
 
 
-@kind(ARCHIVE, "names that differ in capitals only", refused="more than one data set or a file")
+@kind(
+    ARCHIVE, "names that differ in capitals only", refused="more than one data set or a file twice"
+)
 def _(archive: Path) -> None:
     add(archive, "train/Calm/0.png")
 

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -36,19 +35,20 @@ def fer2013_archive() -> Path:
 @pytest.fixture(scope="session")
 def fer2013_folder(fer2013_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the archive's content, unpacked once: a folder with train and test."""
-    folder = tmp_path_factory.mktemp("fer2013")
-    with zipfile.ZipFile(fer2013_archive) as archive:
-        archive.extractall(folder)
+    from emotions.data.sources import unpack_archive
+
+    folder = tmp_path_factory.mktemp("fer2013") / "faces"
+    unpack_archive(fer2013_archive, folder)
     return folder
 
 
 @pytest.fixture(scope="session")
-def fer2013(fer2013_folder: Path, tmp_path_factory: pytest.TempPathFactory):
-    """Return the genuine FER-2013, loaded."""
+def fer2013(fer2013_folder: Path):
+    """Return the genuine FER-2013, loaded; its cache is beside the folder."""
     from emotions.data.faces import load_faces
 
     train, test = fer2013_folder / "train", fer2013_folder / "test"
-    return load_faces(train, test, tmp_path_factory.mktemp("fer2013_cache"))
+    return load_faces(train, test, fer2013_folder.parent / "cache")
 
 
 @pytest.fixture(scope="session")

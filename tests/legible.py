@@ -1,6 +1,7 @@
 """Looks at a page as somebody who reads it: each text must stand out, and none be cut off."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -78,15 +79,15 @@ def contrast_of(pixels: np.ndarray) -> float:
     return float(contrast(colours[counts >= ENOUGH] / 255, ground).max())
 
 
-def screenshot(page: Page) -> np.ndarray:
-    """Return what the page shows, uint8 (height, width, 3)."""
-    return np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+def screenshot(page: Page, file: Path | None = None) -> np.ndarray:
+    """Return what the page shows, uint8 (height, width, 3); keep it in a file, if one is named."""
+    return np.asarray(Image.open(io.BytesIO(page.screenshot(path=file))).convert("RGB"))
 
 
-def faint(page: Page, output: ElementHandle) -> tuple[list[str], int]:
+def faint(page: Page, output: ElementHandle, file: Path | None = None) -> tuple[list[str], int]:
     """Return the texts of an output that do not stand out, and how many were looked at."""
     texts = page.evaluate(TEXTS, [output, STRIP])
-    pixels, found = screenshot(page), []
+    pixels, found = screenshot(page, file), []
     for text in texts:
         edges = [int(text[side]) for side in ("top", "bottom", "left", "right")]
         seen = pixels[edges[0] : edges[1] + 1, edges[2] : edges[3] + 1]

@@ -1,20 +1,21 @@
 """The commands: notebooks run, pages and durations are written, cleaning spares what is yours."""
 
-import importlib.util
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
+import clean
 import course
 import nbformat
 import pages
 import pytest
 import run_recipes
 import train
+from configure_jupyter import configure
 from emotions.course import opening
 from emotions.files import DataError
 from emotions.measuring import runs
@@ -46,17 +47,6 @@ import json, os, pathlib
 durations = pathlib.Path(os.environ["EMOTIONS_OUTPUT"], "toy", "durations.json")
 print("noted:", *json.loads(durations.read_text())["notebooks"])
 """
-
-
-def load_script(name: str) -> ModuleType:
-    """Import a script of the folder setup."""
-    description = importlib.util.spec_from_file_location(name, ROOT / "setup" / f"{name}.py")
-    module = importlib.util.module_from_spec(description)
-    description.loader.exec_module(module)
-    return module
-
-
-clean = load_script("clean")
 
 
 def write_notebook(file: Path, heading: str, *codes: str) -> Path:
@@ -340,7 +330,7 @@ def test_the_reference_is_made_of_the_genuine_data_alone(
 @pytest.mark.parametrize("place", ["root", "notebooks"])
 def test_nbconvert_by_hand_uses_the_courses_settings(place: str, tmp_path: Path):
     notebook = write_notebook(tmp_path / "widget.ipynb", "Widget", WIDGET)
-    registered = load_script("configure_jupyter").configure(tmp_path / "environment")
+    registered = configure(tmp_path / "environment")
     subprocess.run(
         [
             *(sys.executable, "-m", "jupyter", "nbconvert", "--execute", "--to", "html"),

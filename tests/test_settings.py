@@ -247,7 +247,7 @@ def test_settings_cannot_be_changed_in_place_but_checked_copies_can():
 def test_the_users_variables_do_not_reach_the_tests():
     probe = f"{__file__}::test_defaults_are_the_seeds"
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", probe],
+        [sys.executable, "-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", probe],
         env={**os.environ, "EMOTIONS_EPOCHS": "3"},
         capture_output=True,
         text=True,

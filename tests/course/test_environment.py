@@ -1,12 +1,12 @@
 """The environment: one list of requirements, a lock that satisfies it, and what is installed."""
 
-import importlib.util
 import re
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 
+import install
+import lock
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -18,14 +18,6 @@ MISSION = (
     *("jupyterlab", "tensorflow", "keras-vggface", "ipywidgets"),
     *("matplotlib", "scikit-learn", "nbconvert"),
 )
-
-
-def load_script(name: str) -> ModuleType:
-    """Import a script of the folder setup."""
-    description = importlib.util.spec_from_file_location(name, ROOT / "setup" / f"{name}.py")
-    module = importlib.util.module_from_spec(description)
-    description.loader.exec_module(module)
-    return module
 
 
 def locked() -> list[tuple[Requirement, int]]:
@@ -44,9 +36,7 @@ def environment() -> dict:
     return yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 
 
-DIRECT = [
-    Requirement(text) for text in load_script("lock").pip_requirements(ROOT / "environment.yml")
-]
+DIRECT = [Requirement(text) for text in lock.pip_requirements(ROOT / "environment.yml")]
 LOCKED = locked()
 
 
@@ -105,19 +95,17 @@ def test_the_bounds_of_python_stand_once():
     bound = next(text for text in environment()["dependencies"] if str(text).startswith("python "))
     allowed = SpecifierSet(bound.removeprefix("python "))
     minors = [minor for minor in range(40) if allowed.contains(f"3.{minor}")]
-    install = load_script("install")
     assert ((3, minors[0]), (3, minors[-1])) == (install.OLDEST, install.NEWEST)
     assert install.OLDEST <= sys.version_info[:2] <= install.NEWEST
 
 
 @pytest.mark.parametrize("wrong", [(3, 10), (3, 14), (2, 7)])
 def test_a_wrong_python_is_told_the_mend(wrong: tuple[int, int]):
-    complaint = load_script("install").complain_about_python(wrong)
+    complaint = install.complain_about_python(wrong)
     assert f"This is Python {wrong[0]}.{wrong[1]}" in complaint
     assert "make PYTHON=python3.12" in complaint
 
 
 def test_a_right_python_hears_nothing():
-    install = load_script("install")
     assert install.complain_about_python(install.OLDEST) is None
     assert install.complain_about_python(install.NEWEST) is None

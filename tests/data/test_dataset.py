@@ -4,11 +4,9 @@ import json
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -590,37 +588,13 @@ def test_unpack_archive(tmp_path, faces, around):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "../train/calm/x.png",
-        "train/../../x.png",
-        "/train/calm/x.png",
-        "C:/train/calm/x.png",
-        "train\\calm\\x.png",
-        "train/calm/..\\..\\x.png",
-        "train/calm/x.png:stream.png",
-        "train/calm. /x.png",
-    ],
+    ["../train/calm/x.png", "train\\calm\\x.png", "train/calm/..\\..\\x.png", "train/calm. /x.png"],
 )
-def test_unsafe_names_in_an_archive(archive, name):
+def test_more_unsafe_names_in_an_archive(archive, name):  # the others: bad_data.py
     member = zipfile.ZipInfo("placeholder")
     member.filename = name
     add(archive, member)
     assert_refused(archive, "unsafe name", "download archive.zip by hand")
-
-
-def test_link_in_an_archive(archive):
-    member = zipfile.ZipInfo("train/calm/link.png")
-    member.external_attr = (stat.S_IFLNK | 0o777) << 16
-    add(archive, member, b"/etc/passwd")
-    assert_refused(archive, "link.png", "is a link", "download archive.zip by hand")
-
-
-def test_password_in_an_archive(archive):
-    content = bytearray(archive.read_bytes())
-    entry = content.index(b"PK\x01\x02")  # the first one in the table of contents
-    content[entry + 8] |= 1
-    archive.write_bytes(content)
-    assert_refused(archive, "0.png", "needs a password")
 
 
 def test_bomb(archive):
@@ -656,16 +630,6 @@ def test_archive_without_images(archive):
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("train/calm/0.png", b"x")
     assert_refused(archive, "no images in train/<emotion>/ and test/<emotion>/")
-
-
-def test_archive_with_two_data_sets(archive):
-    add(archive, "other/train/calm/7.png")
-    assert_refused(archive, "more than one data set or a file twice")
-
-
-def test_archive_with_names_that_differ_in_case_only(archive):
-    add(archive, "train/Calm/0.png")
-    assert_refused(archive, "more than one data set or a file twice")
 
 
 def test_missing_archive(tmp_path):
@@ -924,13 +888,10 @@ def test_download_needs_no_network_if_the_folder_is_there(tmp_path, monkeypatch)
 
 
 @pytest.mark.fer2013
-def test_fer2013(fer2013_archive, tmp_path):
-    sources.unpack_archive(fer2013_archive, tmp_path / "faces")
-    folders = tmp_path / "faces" / "train", tmp_path / "faces" / "test", tmp_path / "cache"
-    for which in ("first", "second"):
-        begin = time.perf_counter()
-        data = load_faces(*folders)
-        print(f"{which} load: {time.perf_counter() - begin:.1f} s")
+def test_fer2013(fer2013, fer2013_folder):
+    folders = fer2013_folder / "train", fer2013_folder / "test", fer2013_folder.parent / "cache"
+    data = load_faces(*folders)  # a second time
+    assert_same(data, fer2013)
     assert data.fingerprint == GENUINE_FER2013_FINGERPRINT
     assert (data.name, data.title, data.notes) == ("fer2013", "FER-2013", ())
     assert data.train.images.shape == (28709, 48, 48, 1)

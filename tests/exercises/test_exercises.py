@@ -142,7 +142,13 @@ def answers_of_another_kind(one: Exercise) -> list[str]:
     first = one.stub.source.split("=")[0].strip()
     before = one.stub.source.rsplit("\n", 1)[0] if first == "inputs" else ""
     broken = f"def {name}(*inputs):\n    return 1 / 0"
-    values = ("'many'", "None", "[]", "np.zeros(3)", "float('nan')", "lambda *inputs: 'many'")
+    values = ["'many'", "None", "[]", "np.zeros(3)", "float('nan')", "10**400"]
+    given = (
+        "'many'",
+        "np.array(['angry', 'sad'])",
+        "dict.fromkeys(['happy', 'sad', 'angry', 'fear'])",
+    )
+    values += [f"lambda *inputs: {value}" for value in given]
     return [*(f"{before}\n{name} = {value}" for value in values), f"{before}\n{broken}"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -434,14 +435,18 @@ def test_every_rung_is_a_valid_set_of_parameters():
     assert len({rung.name for rung in ladder.RUNGS}) == len(ladder.RUNGS)
 
 
+def let_commands_use(faces: Path, home: Path, environment: pytest.MonkeyPatch, **more) -> None:
+    """Let commands use these faces, and folders of their own in `home`."""
+    names = {"TRAIN_DATA": faces / "train", "VAL_DATA": faces / "test"}
+    for name, value in (names | {"DATA": home / "data", "OUTPUT": home / "output"} | more).items():
+        environment.setenv(f"EMOTIONS_{name}", str(value))
+
+
 @pytest.fixture
 def at_home(tiny_faces, tmp_path, monkeypatch):
-    """Let commands use the tiny faces and folders of their own; return the runs' folder."""
-    names = {"TRAIN_DATA": tiny_faces / "train", "VAL_DATA": tiny_faces / "test"}
-    names |= {"DATA": tmp_path / "data", "OUTPUT": tmp_path / "output", "BATCH_SIZE": 16}
-    names |= {"EPOCHS": 4, "PRECISION": "float32"}
-    for name, value in names.items():
-        monkeypatch.setenv(f"EMOTIONS_{name}", str(value))
+    """Let commands use the tiny faces; return the runs' folder."""
+    parameters = {"BATCH_SIZE": 16, "EPOCHS": 4, "PRECISION": "float32"}
+    let_commands_use(tiny_faces, tmp_path, monkeypatch, **parameters)
     return tmp_path / "data" / "runs" / "sample"
 
 
@@ -580,11 +585,8 @@ def test_the_committed_ladder_has_no_rung_that_today_s_code_would_train_otherwis
 def results_folder(tiny_faces, tmp_path_factory):
     """Return the folder of the results after two seeds of a recipe and a rung, all kept."""
     home = tmp_path_factory.mktemp("runs")
-    names = {"TRAIN_DATA": tiny_faces / "train", "VAL_DATA": tiny_faces / "test"}
-    names |= {"DATA": home / "data", "OUTPUT": home / "output"}
     with pytest.MonkeyPatch.context() as environment:
-        for name, path in names.items():
-            environment.setenv(f"EMOTIONS_{name}", str(path))
+        let_commands_use(tiny_faces, home, environment)
         with pytest.raises(SystemExit):
             run_recipes.main(["evaluate"])  # there is nothing yet
         run_recipes.main(["train", "frozen_plus", "--weights", "hed", "--seeds", "1", "2013"])
@@ -631,10 +633,7 @@ def test_the_committed_results_of_runs_have_the_names_that_the_code_writes(resul
 
 def test_results_of_runs_on_another_machine_stay(results_folder, tiny_faces, monkeypatch, capsys):
     home = results_folder.parents[1]
-    names = {"TRAIN_DATA": tiny_faces / "train", "VAL_DATA": tiny_faces / "test"}
-    names |= {"DATA": home / "data", "OUTPUT": home / "output"}
-    for name, path in names.items():
-        monkeypatch.setenv(f"EMOTIONS_{name}", str(path))
+    let_commands_use(tiny_faces, home, monkeypatch)
     shipped = results_folder / "classifier.safetensors"
     seed = classifier.read_details(shipped)["random_seed"]
     before = {file.name: file.read_bytes() for file in results_folder.iterdir()}

@@ -253,10 +253,10 @@ class Lab:
             self.page.evaluate(THEME, theme)
             for index in chosen:
                 output = self.page.evaluate_handle(SCROLL, index).as_element()
-                texts, seen = faint(self.page, output)
+                kept = self.pictures / f"{self.name} {index} {theme}.png"
+                texts, seen = faint(self.page, output, kept)
                 looked_at += seen
                 found += [f"cell {index}, {theme}, faint: {text}" for text in texts]
-                self.photograph(f"{self.name} {index} {theme}")
         assert looked_at or not chosen
         self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
         self.times[f"legible, {self.name}"] = time.monotonic() - started

@@ -24,7 +24,6 @@ from emotions.network import backbone, features
 from emotions.settings import ROOT
 
 LONG = pytest.mark.skipif("COURSE_LONG_TESTS" not in os.environ, reason="takes a minute")
-RELIABILITY = ROOT / "tests" / "reliability"
 PROGRAM = """
 import errno, resource, signal, sys
 from pathlib import Path
@@ -41,28 +40,7 @@ except DataError as error:
     print("refused:", error)
 else:
     print("done", jobs.as_text(jobs.JOBS[name].result(home)))
-""".format(notebooks=str(ROOT / "notebooks"), reliability=str(RELIABILITY))
-
-
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    sys.path.insert(0, str(RELIABILITY))
-    import jobs
-
-    folder = tmp_path_factory.mktemp("faults") / "made"
-    folder.mkdir()
-    jobs.prepare(folder)
-    return folder
-
-
-@pytest.fixture
-def home(faces, tmp_path):
-    import jobs
-
-    folder = tmp_path / "home"
-    folder.mkdir()
-    jobs.link_faces(folder, faces)
-    return folder
+""".format(notebooks=str(ROOT / "notebooks"), reliability=str(Path(__file__).parent))
 
 
 def run(name: str, home: Path, limit: int = 0, **environment: str) -> str:

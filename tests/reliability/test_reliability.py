@@ -7,11 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jobs
+import kills
+import long_runs
 import numpy as np
 import pytest
+import same_answer
 from emotions.settings import ROOT
 
-SCRIPTS = ROOT / "tests" / "reliability"
+SCRIPTS = Path(__file__).parent
 # What 20 epochs of a head on pool4 with 280 drawn faces came to on an AMD EPYC with AVX2. Another
 # processor adds in another order, so that the last digits are its own. bfloat16, which disturbs
 # much more, moves the loss by 0.002 and three of the 140 test images: the tolerance is more.
@@ -44,10 +48,6 @@ def test_a_sample_of_kills_loses_nothing(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_loss_would_be_found(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    import jobs
-    import kills
-
     def careless(home: Path) -> None:
         with open(home / "result.txt", "w") as file:
             for _ in range(200_000):
@@ -63,19 +63,14 @@ def test_a_loss_would_be_found(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(made, tmp_path_factory):
     """Return results of single trainings in processes of their own."""
-    sys.path.insert(0, str(SCRIPTS))
-    import jobs
-
     folder = tmp_path_factory.mktemp("same")
-    (folder / "made").mkdir()
-    jobs.prepare(folder / "made")
 
     def train(name: str, *options: str, **around: str) -> dict:
         home = folder / name
         home.mkdir()
-        jobs.link_faces(home, folder / "made")
+        jobs.link_faces(home, made)
         ended = script("same_answer.py", "once", "--home", str(home), *options, **around)
         assert ended.returncode == 0, ended.stderr[-2000:]
         return json.loads(ended.stdout.splitlines()[-1])
@@ -110,23 +105,13 @@ def test_the_result_is_the_one_that_is_written_here_and_something_is_learnt(trai
 
 
 def test_bfloat16_stays_within_its_bound(trained):
-    import same_answer
-
     found = same_answer.differences(trained["float32"], trained["mixed_bfloat16"])
     for name, bound in BFLOAT16.items():
         assert 0 < found[name] < bound, (name, found)
 
 
-def test_trainings_in_one_process_leave_nothing(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    import jobs
-    import long_runs
-
-    (tmp_path / "made").mkdir()
-    jobs.prepare(tmp_path / "made")
-    (tmp_path / "home").mkdir()
-    jobs.link_faces(tmp_path / "home", tmp_path / "made")
-    grown = long_runs.growth(long_runs.trainings(tmp_path / "home", 4)["held"])
+def test_trainings_in_one_process_leave_nothing(home):
+    grown = long_runs.growth(long_runs.trainings(home, 4)["held"])
     assert grown["figures"] == grown["widgets"] == grown["models"] == grown["graphs"] == 0
     assert grown["threads"] <= 1 and grown["files"] <= 1
     assert grown["memory_mb"] < 30

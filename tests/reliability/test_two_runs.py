@@ -22,27 +22,11 @@ print("ready", flush=True)
 sys.stdin.readline()
 jobs.JOBS[name].run(home)
 print(jobs.as_text(jobs.JOBS[name].result(home)))
-""".format(notebooks=str(ROOT / "notebooks"), reliability=str(ROOT / "tests" / "reliability"))
-
-
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    sys.path.insert(0, str(ROOT / "tests" / "reliability"))
-    import jobs
-
-    folder = tmp_path_factory.mktemp("two") / "made"
-    folder.mkdir()
-    jobs.prepare(folder)
-    return folder
+""".format(notebooks=str(ROOT / "notebooks"), reliability=str(Path(__file__).parent))
 
 
 @pytest.mark.parametrize("name", ["draw", "unpack", "read"])
-def test_two_processes_make_the_same_folder(name, faces, tmp_path):
-    import jobs
-
-    home = tmp_path / "home"
-    home.mkdir()
-    jobs.link_faces(home, faces)
+def test_two_processes_make_the_same_folder(name, home):
     runs = [
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM, name, str(home)],

@@ -19,6 +19,7 @@ from emotions.training import fit
 from emotions.training import search as grid_search
 from emotions.training import task as training
 from sklearn.base import clone
+from test_cluster import Bar
 
 WITHIN = 0.03  # bound for bfloat16 against float32, as a share of the features' spread
 
@@ -386,35 +387,16 @@ def test_labels_may_be_names_and_one_class_is_refused():
         HeadOf().fit(inputs, np.zeros(len(inputs)))
 
 
-class Bar:
-    """Counts like tqdm."""
-
-    def __init__(self, total, desc, unit):
-        self.total, self.n, self.closed = total, 0, False
-
-    def update(self, steps):
-        self.n += steps
-
-    def close(self):
-        self.closed = True
-
-
 def test_the_search_finds_the_learning_rate_that_learns_and_counts_its_fits():
     inputs, labels = grid_data()
-    bars = []
-
-    def progress(**keywords):
-        bars.append(Bar(**keywords))
-        return bars[-1]
-
-    groups = np.arange(len(labels)) // 2
+    bar, groups = Bar(), np.arange(len(labels)) // 2
     searcher = grid_search.search(
         inputs, labels, groups, {"learning_rate": [1e-6, 0.01], "units": [8]},
-        epochs=5, folds=3, random_seed=1, progress=progress,
+        epochs=5, folds=3, random_seed=1, progress=bar,
     )  # fmt: skip
     assert searcher.best_params_ == {"learning_rate": 0.01, "units": 8}
     assert searcher.best_estimator_.epochs == 5
-    assert (bars[0].n, bars[0].total, bars[0].closed) == (6, 6, True)
+    assert (bar.n, bar.total, bar.closed) == (6, 6, True)
     table = grid_search.results_table(searcher)
     assert list(table.index) == [1, 2]
     assert table.loc[1, "mean"] == pytest.approx(

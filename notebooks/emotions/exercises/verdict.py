@@ -1,5 +1,6 @@
 """What a check says, and how it finds the words for a typical mistake."""
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -54,9 +55,10 @@ def number(answer: Any) -> float:
     """Return an answer as a number, or raise an `UnusableError`."""
     try:
         return float(answer)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         kind = type(answer).__name__
-        raise UnusableError(f"A number belongs here; yours is a {kind}: {answer!r}.") from None
+        shown = repr(answer)[:80]
+        raise UnusableError(f"A number belongs here; yours is a {kind}: {shown}.") from None
 
 
 def call(function: Any, *inputs: Any) -> Any:
@@ -81,13 +83,10 @@ def call(function: Any, *inputs: Any) -> Any:
 def same(found: Any, wanted: Any, tolerance: float = 1e-6) -> bool:
     """Say whether two numbers, arrays or other values are the same, up to rounding."""
     try:
-        values = np.asarray(found, dtype=float)
-    except (TypeError, ValueError):
-        return type(found) is type(wanted) and found == wanted
-    try:
-        aim = np.asarray(wanted, dtype=float)
-    except (TypeError, ValueError):
-        return False
+        values, aim = np.asarray(found, dtype=float), np.asarray(wanted, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        equal = np.array_equal if isinstance(found, np.ndarray) else operator.eq
+        return type(found) is type(wanted) and equal(found, wanted)
     return values.shape == aim.shape and np.allclose(values, aim, rtol=0, atol=tolerance)
 
 

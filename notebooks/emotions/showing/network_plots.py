@@ -133,9 +133,7 @@ def photo(pixels: np.ndarray, boxes: np.ndarray, table: pd.DataFrame, title: str
     for axis, (face, values) in zip(axes[1:], shown.iterrows(), strict=False):
         axis.barh(list(values.index), 100 * values.to_numpy(), color=colours(list(values.index)))
         axis.invert_yaxis()
-        axis.set_xlim(0, 100)
-        axis.set_xlabel("probability (%)")
-        axis.set_title(f"face {face}")
+        axis.set(xlim=(0, 100), xlabel="probability (%)", title=f"face {face}")
         axis.tick_params(labelleft=axis is axes[1])  # the names once, so that long ones have room
     if len(shown) == 0:
         axes[1].text(0.5, 0.5, "no face found", ha="center")

@@ -166,14 +166,8 @@ def performance(history: pd.DataFrame, title: str, best_epoch: int | None = None
 def curves(left: Axes, right: Axes, history: pd.DataFrame, best_epoch: int | None = None) -> None:
     """Draw the loss on the left axes and the accuracy on the right ones."""
     for axis, name in ((left, "loss"), (right, "accuracy")):
-        axis.plot(history.index, history[name], color=TRAINING, label=f"training {name}")
-        axis.plot(
-            history.index,
-            history[f"val_{name}"],
-            color=VALIDATION,
-            linestyle="--",
-            label=f"validation {name}",
-        )
+        axis.plot(history[name], color=TRAINING, label=f"training {name}")
+        axis.plot(history[f"val_{name}"], "--", color=VALIDATION, label=f"validation {name}")
         if best_epoch:
             axis.axvline(best_epoch, color=ACCENT, linewidth=1, label=f"kept: epoch {best_epoch}")
         axis.set_xlabel("epoch")
@@ -248,9 +242,8 @@ def heat_maps(table: pd.DataFrame, parameters: Sequence[str], title: str) -> Fig
     panels = list(table.groupby(further, sort=True)) if further else [((), table)]
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(2.7 * columns + 1, 2.3 * rows + 1), squeeze=False
-    )
+    size = (2.7 * columns + 1, 2.3 * rows + 1)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     low, high = table["mean"].min(), table["mean"].max()
     for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
@@ -284,49 +277,43 @@ def _cells(axis: Axes, picture: AxesImage, table: pd.DataFrame, words: Sequence[
 def ladder(rungs: pd.DataFrame, title: str) -> Figure:
     """Bars of validation accuracy: a panel per weights, side by side, each rung in one row.
 
-    Columns of the rungs: change, weights, accuracy_validation (0 to 1), minutes and, if known,
-    settings: which ones the rung changes, in words.
+    Columns of the rungs: change, weights, accuracy_validation (0 to 1), minutes, settings: which
+    ones the rung changes, in words, NaN if not known.
     """
-    changes = list(dict.fromkeys(rungs["change"]))
+    names = _rung_names(rungs)
     kinds = list(dict.fromkeys(rungs["weights"]))
-    names = _rung_names(rungs, changes)
-    lines = np.array([max(4, name.count("\n") + 2) for name in names])  # that a rung takes
-    middles = lines.cumsum() - lines / 2
-    figure, axes = plt.subplots(
-        *(1, len(kinds)),
-        figsize=(5.2 + 3.4 * len(kinds), 1.3 + 0.18 * lines.sum()),
-        sharey=True,
-        squeeze=False,
-    )
+    lines = np.array([max(4, name.count("\n") + 2) for name in names.values()])
+    middles = dict(zip(names, lines.cumsum() - lines / 2, strict=True))
+    size = (5.2 + 3.4 * len(kinds), 1.3 + 0.18 * lines.sum())
+    figure, axes = plt.subplots(1, len(kinds), figsize=size, sharey=True, squeeze=False)
     for axis, kind, colour in zip(axes.flat, kinds, itertools.cycle((TRAINING, FROZEN, ACCENT))):
         part = rungs[rungs["weights"] == kind]
-        places = [middles[changes.index(change)] for change in part["change"]]
+        places = [middles[change] for change in part["change"]]
         values = 100 * part["accuracy_validation"].to_numpy()
         axis.barh(places, values, 2.4, color=colour)
         for place, value, minutes in zip(places, values, part["minutes"], strict=True):
             text = f"{value:.1f} %" + (f"\n{minutes:.0f} min" if minutes == minutes else "")
             axis.text(value + 1, place, text, va="center", fontsize=9)
-        for place in set(middles) - set(places):
+        for place in set(middles.values()) - set(places):
             axis.text(1, place, "not climbed", va="center", fontsize=9, color="#555555")
         axis.set_title(f"weights: {short(kind)}", fontsize=12)
-        axis.set_xlim(0, 100)
-        axis.set_xlabel("validation accuracy (%)")
+        axis.set(xlim=(0, 100), xlabel="validation accuracy (%)")
         axis.grid(axis="y", visible=False)
-    axes[0, 0].set_yticks(middles, names, fontsize=9)
+    axes[0, 0].set_yticks([*middles.values()], [*names.values()], fontsize=9)
     axes[0, 0].set_ylim(lines.sum(), 0)
     figure.suptitle(title)
     return figure
 
 
-def _rung_names(rungs: pd.DataFrame, changes: Sequence[str]) -> list[str]:
-    """Return what stands beside each rung: its change, and below that the settings."""
-    known = (
-        rungs.dropna(subset="settings") if "settings" in rungs else rungs[:0].assign(settings="")
-    )
-    pairs = known["settings"].str.replace(" ", "\xa0").str.replace(",\xa0", ", ")  # unbroken
-    settings = dict(zip(known["change"], pairs, strict=True))
-    texts = [[change, settings.get(change, "")] for change in changes]
-    return ["\n".join(line for text in each for line in textwrap.wrap(text, 66)) for each in texts]
+def _rung_names(rungs: pd.DataFrame) -> dict[str, str]:
+    """Return for each change what stands beside its rung: the change, below that the settings."""
+    pairs = rungs["settings"].fillna("").str.replace(" ", "\xa0")
+    pairs = pairs.str.replace(",\xa0", ", ")  # a line breaks between the pairs alone
+    settings = dict(zip(rungs["change"], pairs, strict=True))
+    return {
+        change: "\n".join([*textwrap.wrap(change, 66), *textwrap.wrap(text, 66)])
+        for change, text in settings.items()
+    }
 
 
 def against_minutes(curves: pd.DataFrame, title: str) -> Figure:
@@ -343,8 +330,7 @@ def against_minutes(curves: pd.DataFrame, title: str) -> Figure:
         values = 100 * run["accuracy_validation"]
         axis.plot(run["minutes"], values, label=label, markersize=4, **look)
     axis.axhline(PEOPLE, color="#555555", linestyle="--", label=f"people: {PEOPLE} %")
-    axis.set_xlabel("minutes since the data were loaded")
-    axis.set_ylabel("validation accuracy (%)")
+    axis.set(xlabel="minutes since the data were loaded", ylabel="validation accuracy (%)")
     axis.set_title(title)
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
     return figure

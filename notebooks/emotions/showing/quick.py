@@ -47,7 +47,6 @@ def runs(chosen: Mapping[str, pd.Series], title: str, measure: str) -> Figure:
     lines = ("-", "--", ":", "-.")
     for number, (name, values) in enumerate(chosen.items()):
         axis.plot(
-            values.index,
             values,
             color=f"C{number % 10}",
             linestyle=lines[number % 4],
@@ -110,10 +109,9 @@ def prepared(seen: np.ndarray, change: pd.Series, title: str, against: str) -> F
     bars = right.barh(list(change.index), 100 * change, color=ACCENT)
     right.bar_label(bars, fmt="%.0f %%", padding=3, fontsize=10)
     right.invert_yaxis()
-    right.set_xlim(0, max(110, 125 * change.max()))
-    right.set_xticks([])  # the bars say it
-    right.grid(axis="y", visible=False)
+    right.set(xlim=(0, max(110, 125 * change.max())), xticks=[])  # the bars say it
+    right.set_xlabel("change of the channels' mean activation (%)")
     right.set_title(against, fontsize=11)
-    right.set(xlabel="change of the channels' mean activation (%)")
+    right.grid(axis="y", visible=False)
     figure.suptitle(title)
     return figure

@@ -5,7 +5,6 @@ where none does (exported HTML), so that a page never has a hole.
 """
 
 from emotions.showing.widgets.browsers import confusion_explorer, grid_explorer, image_browser
-from emotions.showing.widgets.explorer import Explorer, as_png
 from emotions.showing.widgets.faces import ActionUnitSliders
 from emotions.showing.widgets.live import LiveTraining, compare_runs
 from emotions.showing.widgets.network import feature_map_explorer, input_explorer

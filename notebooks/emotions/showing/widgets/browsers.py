@@ -110,10 +110,8 @@ def confusion_explorer(images: ImageSet, probabilities: np.ndarray | None, foote
     guess = probabilities.argmax(axis=1)
 
     def draw(true: str, predicted: str, page: int) -> Figure:
-        cell = (images.labels == images.classes.index(true)) & (
-            guess == images.classes.index(predicted)
-        )
-        rows = np.flatnonzero(cell)
+        label, other = images.classes.index(true), images.classes.index(predicted)
+        rows = np.flatnonzero((images.labels == label) & (guess == other))
         if len(rows) == 0:
             raise DataError(f"No {true} face is taken for {predicted}.")
         rows = rows[np.argsort(-probabilities[rows, guess[rows]], kind="stable")]

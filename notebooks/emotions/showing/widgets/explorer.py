@@ -57,7 +57,7 @@ class Shown:
     """
 
     def __init__(self, *, faces: bool = True) -> None:
-        self.words, self.png, self.faces = "", b"", faces
+        self.words, self.static, self.faces = "", "", faces
         self.picture = ipywidgets.HTML()  # ipywidgets' own Image takes no alternative text
         self.widget = ipywidgets.VBox([self.picture, Keys()])
 
@@ -68,19 +68,17 @@ class Shown:
     def show(self, figure: Figure) -> None:
         """Put a figure, and in words what it shows, in the place of the one before."""
         self.words = " ".join(style.description(figure).split())
-        self.png = as_png(figure)
-        width, height = struct.unpack(">II", self.png[16:24])  # of the PNG: no jump of the page
+        png = as_png(figure)
+        self.static = base64.b64encode(png).decode()
+        width, height = struct.unpack(">II", png[16:24])  # of the PNG: no jump of the page
         self.picture.value = (
             f'<img class="shown" alt="{escape(self.words)}" width="{width}" height="{height}" '
-            f'style="max-width: 100%; height: auto" src="data:image/png;base64,{self._static()}">'
+            f'style="max-width: 100%; height: auto" src="data:image/png;base64,{self.static}">'
         )
-
-    def _static(self) -> str:
-        return base64.b64encode(self.png).decode()
 
     def _repr_mimebundle_(self, **keywords: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         live = self.widget._repr_mimebundle_(**keywords)
-        return {**live, "image/png": self._static()}, style.metadata(self.words, self.faces)
+        return {**live, "image/png": self.static}, style.metadata(self.words, self.faces)
 
 
 class Explorer(Shown):
