@@ -37,7 +37,7 @@ def best_of_each(answer: Any, table: pd.DataFrame, name: str) -> Verdict:
     """
     try:
         found = pd.Series(answer, dtype=float).sort_index()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UnusableError(f"One accuracy for each value of {name} belongs here.") from None
     means = table.groupby(name)["mean"]
     wanted = means.max()

@@ -76,7 +76,7 @@ def repaired_input(answer: Callable[[np.ndarray], np.ndarray]) -> Verdict:
     grey = np.linspace(0, 255, 12).reshape(3, 4)
     try:
         found = np.asarray(call(answer, grey.copy()), dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UnusableError("Return an array of numbers.") from None
     if found.shape != (3, 4, 3):
         shape = "x".join(map(str, found.shape)) or "a single number"

@@ -1,6 +1,5 @@
 """What a check says, and how it finds the words for a typical mistake."""
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -85,8 +84,8 @@ def same(found: Any, wanted: Any, tolerance: float = 1e-6) -> bool:
     try:
         values, aim = np.asarray(found, dtype=float), np.asarray(wanted, dtype=float)
     except (TypeError, ValueError, OverflowError):
-        equal = np.array_equal if isinstance(found, np.ndarray) else operator.eq
-        return type(found) is type(wanted) and equal(found, wanted)
+        values, aim = np.asarray(found, dtype=object), np.asarray(wanted, dtype=object)
+        return type(found) is type(wanted) and np.array_equal(values, aim)
     return values.shape == aim.shape and np.allclose(values, aim, rtol=0, atol=tolerance)
 
 
