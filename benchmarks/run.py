@@ -12,7 +12,7 @@ import sys
 
 from common import HERE
 
-STEPS = ("engines", "recipe", "head", "grid", "growth")
+STEPS = ("engines", "recipe", "head", "grid", "growth", "widgets")
 WITH_PEERS = ("engines", "recipe")
 
 

@@ -11,21 +11,28 @@ from typing import Any
 from common import HERE, MEASURED
 
 FER_2013 = 28_709
-SCRIPTS = ("engines", "recipe", "head", "grid", "growth")
+SCRIPTS = ("engines", "recipe", "head", "grid", "growth", "widgets")
 OURS, CHANGED = "ours, bfloat16", "ours, bfloat16, images changed at random"
 HEAD, EXTRACTION = "head on channel means of pool5", "feature extraction"
-ASKED = {  # key of results.json -> what is asked for, on two cores with AMX
-    "seed_speedup": ("at least", 300),
-    "head_seconds": ("at most", 8),
-    "extraction_vs_best_peer": ("at least", 1.2),
-    "extraction_share_of_limit": ("at least", 0.75),
+ASKED = {  # key of results.json -> what is asked for
+    "extraction_vs_best_peer": ("at least", 1),
+    "extraction_share_of_best_convolution": ("at least", 0.85),
     "finetune_vs_torch": ("at least", 1),
     "recipe_vs_torch": ("at least", 1),
-    "grid_72_fits_seconds": ("at most", 180),
-    "dask_two_worker_speedup": ("at least", 1.8),
+    "grid_72_fits_seconds": ("at most", 150),
+    "dask_two_worker_speedup": ("at least", 1.7),
     "memory_ratio_16x": ("at most", 1.1),
     "time_exponent": ("at most", 1.05),
+    "widget_seconds_drawn": ("at most", 0.3),
+    "widget_seconds_fer2013": ("at most", 1),
 }
+TOLD = (
+    "seed_speedup",
+    "head_seconds",
+    "extraction_images_per_second",
+    "finetune_images_per_second",
+    "recipe_images_per_second",
+)  # without a goal
 SETS = {"FER-2013": FER_2013, "AffectNet": 450_000, "ten million": 10_000_000}
 MACHINES = 10
 
@@ -46,11 +53,11 @@ def against(table: dict[str, Any]) -> float:
 def of_engines(engines: dict[str, Any]) -> dict[str, Any]:
     """Return the results of `engines.py`."""
     rate = median(engines["extraction"][OURS]["rounds"])
-    limit = engines["limits"]["bfloat16"]
+    fastest = max(layer["gflop_per_second"] for layer in engines["layers"])
     return {
         "extraction_images_per_second": rate,
         "extraction_vs_best_peer": against(engines["extraction"]),
-        "extraction_share_of_limit": rate * engines["gflop_per_image"] / limit,
+        "extraction_share_of_best_convolution": rate * engines["gflop_per_image"] / fastest,
         "finetune_images_per_second": median(engines["fine_tuning"][OURS]["rounds"]),
         "finetune_vs_torch": against(engines["fine_tuning"]),
     }
@@ -58,7 +65,7 @@ def of_engines(engines: dict[str, Any]) -> dict[str, Any]:
 
 def results() -> dict[str, Any]:
     """Return what `results.json` has; null for what has not been measured."""
-    engines, recipe, head, grid, growth = map(read, SCRIPTS)
+    engines, recipe, head, grid, growth, widgets = map(read, SCRIPTS)
     found: dict[str, Any] = {}
     if head:
         found |= {"seed_speedup": head["speedup"], "head_seconds": head["head_seconds"]}
@@ -75,11 +82,15 @@ def results() -> dict[str, Any]:
         worst = growth["growth"].values()
         found["memory_ratio_16x"] = max(x["memory_ratio"] for x in worst)
         found["time_exponent"] = max(x["exponent"] for x in worst)
-    parts = [x for x in (engines, recipe, head, grid, growth) if x]
-    rates = [f"{what}_images_per_second" for what in ("extraction", "finetune", "recipe")]
+    if widgets:
+        slowest = {data: max(took.values()) for data, took in widgets["seconds"].items()}
+        found["widget_seconds_drawn"] = slowest["drawn faces"]
+        if "FER-2013" in slowest:
+            found["widget_seconds_fer2013"] = slowest["FER-2013"]
+    parts = [x for x in (engines, recipe, head, grid, growth, widgets) if x]
     facts = {"machine": parts[0]["machine"], "date": max(x["date"] for x in parts)}
     return {
-        name: round(found[name], 4) if name in found else None for name in (*ASKED, *rates)
+        name: round(found[name], 4) if name in found else None for name in (*ASKED, *TOLD)
     } | facts
 
 
@@ -106,7 +117,7 @@ def asked_table() -> str:
             continue
         reached = value >= wanted if how == "at least" else value <= wanted
         rows.append((f"`{name}`", f"{how} {wanted}", float(value), "yes" if reached else "no"))
-    return table(("result", "asked, on two AMX cores", "measured here", "reached"), rows)
+    return table(("result", "asked", "measured here", "reached"), rows)
 
 
 def machine_table() -> str:
@@ -209,6 +220,14 @@ def growth_table() -> str:
     return table(columns, rows) + "\n\n" + ratios
 
 
+def widgets_table() -> str:
+    """Return the slowest answer of each widget's controls."""
+    seconds = read("widgets")["seconds"]
+    names = dict.fromkeys(name for took in seconds.values() for name in took)
+    rows = [(f"`{name}`", *(took.get(name, "") for took in seconds.values())) for name in names]
+    return table(("widget", *(f"{data}, s" for data in seconds)), rows)
+
+
 def paper_table() -> str:
     """Return what larger sets would cost, worked out from the measured growth."""
     growth, grid, engines = read("growth"), read("grid"), read("engines")
@@ -278,6 +297,7 @@ TABLES = {
     "head": (head_table, ("head",)),
     "grid": (grid_table, ("grid",)),
     "growth": (growth_table, ("growth",)),
+    "widgets": (widgets_table, ("widgets",)),
     "paper": (paper_table, ("engines", "grid", "growth")),
 }
 

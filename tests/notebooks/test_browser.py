@@ -1,7 +1,8 @@
 """The course as a person meets it: JupyterLab on localhost, worked by a real browser.
 
 COURSE_REQUIRE_BROWSER=1 makes a missing browser a failure; COURSE_SCREENSHOTS names the folder
-that gets the screenshots and the times, which otherwise go where pytest keeps temporary files.
+that gets the screenshots and the times, which otherwise go where pytest keeps temporary files;
+COURSE_BROWSER_SETTINGS, JSON, has variables for the notebooks, as of other faces.
 """
 
 import json
@@ -28,7 +29,8 @@ from legible import CUT_OFF, contrast_of, faint
 from playwright.sync_api import ElementHandle, Locator, Page
 from test_notebooks import SMALL
 
-PATIENCE = 120_000  # milliseconds for a whole notebook on a busy machine
+OTHERWISE = json.loads(os.environ.get("COURSE_BROWSER_SETTINGS", "{}"))
+PATIENCE = 600_000 if OTHERWISE else 120_000  # milliseconds for a notebook on a busy machine
 QUIET = {  # no question about news on the first start
     "@jupyterlab/apputils-extension/notification.jupyterlab-settings": {
         "fetchNews": "false",
@@ -360,6 +362,7 @@ def lab(page: Page, home: Path, pictures: Path, tiny_faces: Path) -> Iterator[La
         "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
         "IPYTHONDIR": str(own / "ipython"),
+        **OTHERWISE,
     }
     said = own / "server.txt"
     started = time.monotonic()
