@@ -164,10 +164,13 @@ def evaluate() -> None:
     entries = []
     for folder in folders:
         entries += runs.entries_of(data, settings, folder, copies, Progress)
-    entries += runs.ensemble_entries(data, settings, kept, copies)
+    together = runs.ensemble_entries(data, settings, kept, copies)
     results, curves = course.folder / "results.json", course.folder / "curves.csv"
     earlier = read_json(results) if results.is_file() else []
-    write_json(results, runs.with_earlier(entries, earlier, (*runs.RUN, "ensemble")))
+    if together:  # one of fewer runs says nothing more
+        earlier = [row for row in earlier if row["ensemble"] == 1]
+    rows = runs.with_earlier(entries + together, earlier, (*runs.RUN, "ensemble"))
+    write_json(results, rows)
     points = runs.learning_curves(kept).to_dict("records")
     earlier = pd.read_csv(curves).to_dict("records") if curves.is_file() else []
     table = pd.DataFrame(runs.with_earlier(points, earlier, runs.RUN))

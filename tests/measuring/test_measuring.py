@@ -555,6 +555,30 @@ def test_a_finished_run_counts_only_for_the_settings_it_was_trained_with(
     assert "there already" in capsys.readouterr().out
 
 
+def test_an_ensemble_takes_what_raises_its_accuracy_on_the_validation_split(monkeypatch, tmp_path):
+    found = {  # of four images of the classes 0, 1, 0, 1: the probability of class 1
+        "hour-hed-1": (0.1, 0.9, 0.4, 0.4), "hour-random-1": (0.6, 0.6, 0.4, 0.9),
+        "ten_minutes-hed-1": (0.9, 0.1, 0.9, 0.9), "hour-hed-2": (0.0, 1.0, 0.0, 0.5),
+    }  # fmt: skip
+    labels = np.array([0, 1, 0, 1])
+
+    def details(folder):
+        right = (np.array(found[folder.name]).round() == labels).mean()
+        seed = int(folder.name[-1])
+        return {"random_seed": seed, "validation_share": 0.1, "accuracy_validation": right}
+
+    def predictions(data, settings, folder, views):
+        ones = np.array(found[folder.name])
+        return np.arange(4), np.stack([1 - ones, ones], axis=1), None
+
+    monkeypatch.setattr(runs, "finished", lambda folder: [folder / name for name in found])
+    monkeypatch.setattr(runs, "details", details)
+    monkeypatch.setattr(runs, "predictions", predictions)
+    data = SimpleNamespace(train=SimpleNamespace(labels=labels))
+    chosen = [folder.name for folder in runs.ensemble(data, None, tmp_path)]
+    assert chosen == ["hour-hed-1", "hour-random-1"]
+
+
 def test_the_ladder_ends_with_an_ensemble_of_the_run_that_it_follows():
     """Others are no step above it; and the bar says who is averaged."""
     rows = [
@@ -564,8 +588,11 @@ def test_the_ladder_ends_with_an_ensemble_of_the_run_that_it_follows():
             ("new", 1, 1, 0.7), ("new", 2, 1, 0.72), ("old", 1, 1, 0.6),
             ("old+older", 2, 2, 0.65), ("old+new", 2, 2, 0.74))
     ]  # fmt: skip
+    rows.append(rows[-1] | {"recipe": "new+new", "weights": "hed + random"})
     made = ladder.averaging_rows(pd.DataFrame(rows))
-    assert [row["rung"] for row in made] == ["views_2", "ensemble"]
+    assert [row["rung"] for row in made] == ["views_2", "ensemble", "ensemble"]
+    assert made[2]["change"] == "ensemble, 2 views: new, new (hed + random)"
+    assert made[2]["weights"] == "hed"
     assert made[1] == {
         "rung": "ensemble", "change": "ensemble, 2 views: old, new", "weights": "hed",
         "accuracy_validation": 0.74, "minutes": 3.0,

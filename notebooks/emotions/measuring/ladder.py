@@ -203,11 +203,13 @@ def averaging_rows(measured: pd.DataFrame) -> list[dict[str, Any]]:
     """
     best, single = runs.best_single(measured), measured["ensemble"] == 1
     recipe, views = measured["recipe"], measured["views"].astype(str)
-    members = recipe.str.replace("+", ", ")
+    members, starts = recipe.str.replace("+", ", "), measured["weights"].map(runs.short)
+    members += (" (" + starts + ")").where(starts.str.contains("+", regex=False), "")
     same = (measured[list(runs.RUN)] == best[list(runs.RUN)]).all(axis=1)
     followed = recipe.str.split("+").map(lambda names: best["recipe"] in names)
     followed &= measured["random_seed"] == best["random_seed"]
     steps = measured.assign(
+        weights=best["weights"],  # an ensemble's are in its change, if there are several
         rung=("views_" + views).where(single, "ensemble"),
         change=(recipe + ": " + views + " views averaged").where(
             single, "ensemble, " + views + " views: " + members

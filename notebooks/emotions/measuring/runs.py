@@ -1,6 +1,7 @@
 """The kept runs of the recipes, measured alike: the table of results and the learning curves."""
 
 import platform
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -136,42 +137,59 @@ def with_earlier(
 
 
 def members(runs: Path) -> list[Path]:
-    """Return the runs that the ensemble is made of: all pre-trained ones with a good recipe."""
+    """Return the runs with a good recipe, of which the best ships: all pre-trained ones."""
+    return [folder for folder in _good(runs) if "-random-" not in folder.name]
+
+
+def _good(runs: Path) -> list[Path]:
     good = tuple(f"{recipe}-" for recipe, values in RECIPES.items() if values)
-    return [
-        folder
-        for folder in finished(runs)
-        if folder.name.startswith(good) and "-random-" not in folder.name
-    ]
+    return [folder for folder in finished(runs) if folder.name.startswith(good)]
 
 
-def ensemble(runs: Path) -> list[Path]:
-    """Return the runs that are averaged: those with the validation split of the best one."""
+def ensemble(data: FaceData, settings: Settings, runs: Path) -> list[Path]:
+    """Return the runs that are averaged, two views of each, also those from random weights.
+
+    To the best one that run is added which raises the accuracy of the average on the validation
+    split most, until none does (Caruana et al. 2004, "Ensemble selection from libraries of
+    models"). All have the validation split of the best one, so that none has learnt from it.
+    """
     if not members(runs):
         return []
-    split = ("random_seed", "validation_share")
-    best = details(best_run(runs))
-    return [
-        folder
-        for folder in members(runs)
-        if all(details(folder)[name] == best[name] for name in split)
-    ]
+    best = best_run(runs)
+    split = itemgetter("random_seed", "validation_share")
+    same = [folder for folder in _good(runs) if split(details(folder)) == split(details(best))]
+    kept = {folder: predictions(data, settings, folder, 2) for folder in same}
+
+    def accuracy(folders: list[Path]) -> float:
+        rows, found = kept[best][0], sum(kept[folder][1] for folder in folders)
+        return float((found.argmax(axis=1) == data.train.labels[rows]).mean())
+
+    chosen = [best]
+    while rest := [folder for folder in same if folder not in chosen]:
+        another = max(rest, key=lambda folder: accuracy([*chosen, folder]))
+        if accuracy([*chosen, another]) <= accuracy(chosen):
+            break
+        chosen.append(another)
+    return chosen
 
 
 def ensemble_entries(
     data: FaceData, settings: Settings, runs: Path, copies: np.ndarray
 ) -> list[dict[str, Any]]:
     """Return the row of the ensemble, two views, if there are enough runs for one."""
-    folders = ensemble(runs)
+    folders = ensemble(data, settings, runs)
     if len(folders) < 2:
         return []
     kept = [predictions(data, settings, folder, 2) for folder in folders]
     mean = (kept[0][0], *(np.mean([each[part] for each in kept], axis=0) for part in (1, 2)))
     each = [details(folder) for folder in folders]
+    starts = {one["weights"]: short(one["weights"]) for one in each}
     about = each[0] | {
         "recipe": "+".join(one["recipe"] for one in each),
         "minutes": sum(one["minutes"] for one in each),
     }
+    if len(starts) > 1:
+        about["weights"] = " + ".join(starts.values())
     return [entry(data, about, mean, 2, copies, ensemble=len(each))]
 
 
