@@ -46,7 +46,10 @@ def trained(request, tiny_faces, tmp_path_factory) -> tuple[str, Path, dict]:
     shutil.copytree(tiny_faces, folder / "faces")
     task = engine_run.prepared(request.param, folder)
     np.savez(folder / "start.npz", *engine_run.head(task).get_weights())
-    return request.param, folder, engine_run.finish(task, fit.train(task), folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit.Keeper, "on_test_end", engine_run.keep_the_last)
+        run = fit.train(task)
+    return request.param, folder, engine_run.finish(task, run, folder)
 
 
 def test_a_recipe_trains_stops_and_goes_on_as_on_tensorflow(trained, engine):
