@@ -91,7 +91,7 @@ def recipes(folder: Path) -> str:
 def reached(folder: Path) -> str:
     """Return the highest PrivateTest accuracy and what ten minutes gave, beside what was asked."""
     rows = read_json(folder / "results.json")
-    top = max(rows, key=lambda row: row["accuracy_private"])
+    top, *_ = sorted(rows, key=lambda row: (row["ensemble"] > 1, -row["accuracy_private"]))
     said = (
         "The goal was 70 %, then 73.28 %, on PrivateTest with VGG-Face's weights at hand, and "
         "within ten minutes the 65 % that people reach. Measured from the stand-in "
@@ -104,6 +104,12 @@ def reached(folder: Path) -> str:
             f" Recipe `ten_minutes`: {row['accuracy_private']:.1%} ({row['views']} views) after "
             f"{row['minutes']:.0f} minutes on {row['processor']}."
         )
+    for row in rows:
+        if row["ensemble"] > 1:
+            said += (
+                f" {row['ensemble']} classifiers averaged ({runs.short(row['weights'])}): "
+                f"{row['accuracy_private']:.1%} after {row['minutes']:.0f} minutes."
+            )
     return fill(said, 100)
 
 

@@ -406,7 +406,7 @@ def test_what_pretraining_is_worth_is_counted_where_both_were_climbed():
     assert both["points"].tolist() == pytest.approx([-5, 10])
     said = ladder.already_known(rungs)
     assert "2 rungs" in said and "most on `mirror`, +10.0 points (55.0% against 45.0%)" in said
-    assert "least on `mean`, -5.0 points" in said and "no higher than 45.0% (`mirror`)" in said
+    assert "least on `mean`, -5.0 points" in said and "highest, on `mirror`, it is" in said
     assert "60.0% (`longer`, weights hed)" in said
     one = ladder.already_known(climbed(mean=(0.3, 0.2), pool3=(0.5, None)))
     assert "1 rung " in one and "least" not in one

@@ -166,11 +166,13 @@ def already_known(rungs: pd.DataFrame) -> str:
     if least != most:
         said.append(f"and least on `{least}`, {_worth(both.loc[least])}")
     highest = both["random"].idxmax()
+    where = f"`{top['rung']}`, weights {runs.short(top['weights'])}"
+    if top["rung"] == "ensemble":  # whose weights may be of several kinds
+        where = top["change"]
     return (
         ", ".join(said)
-        + f". Random weights come no higher than {both['random'].max():.1%} (`{highest}`); the top "
-        f"of the ladder is {top['accuracy_validation']:.1%} (`{top['rung']}`, weights "
-        f"{runs.short(top['weights'])})."
+        + f". Where random weights come highest, on `{highest}`, it is {_worth(both.loc[highest])}."
+        f" The top of the ladder is {top['accuracy_validation']:.1%} ({where})."
     )
 
 
