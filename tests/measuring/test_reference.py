@@ -156,7 +156,7 @@ def test_the_reports_recipes_are_the_results():
     names = ["accuracy_validation", "accuracy_private", "accuracy_test",
              "accuracy_test_without_copies", "macro_f1"]  # fmt: skip
     wanted = [
-        [row["recipe"].replace("+", " + "), row["weights"].split()[0], str(row["random_seed"]),
+        [row["recipe"].replace("+", " + "), row["weights"].split(" (")[0], str(row["random_seed"]),
          str(row["views"]), *(f"{row[name]:.1%}" for name in names), f"{row['minutes']:.0f}"]
         for row in results("results") if row["views"] > 1
     ]  # fmt: skip
