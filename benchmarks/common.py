@@ -1,5 +1,6 @@
 """What all measurements share: where results go, other processes, the course's task."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -115,6 +116,23 @@ def in_turns(
         }
         for name, all_rounds in answers.items()
     }
+
+
+def with_peers(about: str, words: int) -> argparse.Namespace:
+    """Return the arguments of a script that measures engines; `words` say which one to serve."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--peers", default=sys.executable, help="interpreter that has the peers")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="tiny, to see that it runs")
+    parser.add_argument("--serve", nargs=words, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    arguments.rounds = 1 if arguments.quick else arguments.rounds
+    return arguments
+
+
+def rate(images: int, work: Callable[[], Any]) -> dict[str, float]:
+    """Return images per second of a call that works on so many, and the peak of memory in MiB."""
+    return {"images_per_second": images / seconds(work), "peak": peak()}
 
 
 def answer(about: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> None:

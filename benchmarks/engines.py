@@ -6,7 +6,6 @@ Every engine has a process of its own with the same network, weights and images.
 of them are asked once, one after the other, so that a busy or warm machine meets all alike.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import vgg16
-from common import Measured, answer, in_turns, peak, seconds, write
+from common import Measured, answer, in_turns, rate, seconds, with_peers, write
 
 Rates = dict[str, float]
 EXTRACTORS = {
@@ -287,7 +286,7 @@ def serve(task: str, engine: str, kind: str, count: int) -> None:
 
     all_images()  # once to warm up
     about = {"mean": float(np.mean(first)), "spread": float(np.std(first))}
-    answer(about, lambda: {"images_per_second": count / seconds(all_images), "peak": peak()})
+    answer(about, lambda: rate(count, all_images))
 
 
 def limits(peers: str, rounds: int) -> Rates:
@@ -335,19 +334,13 @@ def layers(rounds: int) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Measure and write `measured/engines.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", default=sys.executable, help="interpreter that has the peers")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="tiny, to see that it runs")
-    parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = with_peers(__doc__, words=4)
     if arguments.serve:
         task, engine, kind, count = arguments.serve
         serve(task, engine, kind, int(count))
         return
-    rounds = 1 if arguments.quick else arguments.rounds
+    peers, rounds = arguments.peers, arguments.rounds
     count = vgg16.BATCH if arguments.quick else 2 * vgg16.BATCH
-    peers = arguments.peers
     write(
         "engines",
         {

@@ -7,12 +7,10 @@ The same network for both: VGG16 of half the width with batch normalisation, 44 
 its images; a third row is the course with the recipe's own changes.
 """
 
-import argparse
-import sys
 from collections.abc import Callable
 
 import numpy as np
-from common import answer, course_settings, in_turns, peak, seconds, write
+from common import answer, course_settings, in_turns, rate, with_peers, write
 
 BLOCKS = ((32, 2), (64, 2), (128, 3), (256, 3), (256, 3))  # channels, convolutions
 SIZE, CLASSES, BATCH = 44, 7, 128
@@ -80,23 +78,15 @@ def torch_trainer(kind: str, count: int) -> Callable[[], None]:
 
 def main() -> None:
     """Measure and write `measured/recipe.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", default=sys.executable, help="interpreter that has PyTorch")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="tiny, to see that it runs")
-    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = with_peers(__doc__, words=3)
     if arguments.serve:
-        engine, kind, count = arguments.serve
-        train_once = globals()[f"{engine}_trainer"](kind, int(count))
-        train_once()  # once to warm up
-        rate = {"images": int(count)}
-        answer(
-            rate, lambda: {"images_per_second": int(count) / seconds(train_once), "peak": peak()}
-        )
+        engine, kind, count = *arguments.serve[:2], int(arguments.serve[2])
+        train_once = globals()[f"{engine}_trainer"](kind, count)
+        train_once()  # to warm up
+        answer({"images": count}, lambda: rate(count, train_once))
         return
-    rounds, count = (1, BATCH) if arguments.quick else (arguments.rounds, 24 * BATCH)
-    write("recipe", {"training": in_turns(ENGINES, arguments.peers, [], count, rounds)})
+    count = BATCH if arguments.quick else 24 * BATCH
+    write("recipe", {"training": in_turns(ENGINES, arguments.peers, [], count, arguments.rounds)})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pages import REPORT
 
 # The report is to show the new results.
 TO_RUN = (NOTEBOOKS / "04_training.ipynb", NOTEBOOKS / f"{REPORT}.ipynb")
-# The seed project's names for its command-line parameters (its README, see README.md).
+# What the seed project calls them (github.com/Rutatu/cds-visual_Self_assigned_project).
 SEED_FLAGS = {
     "train_data": "trd",
     "val_data": "vald",

