@@ -2,6 +2,7 @@
 
     python notebooks/run_recipes.py train best --weights hed --seeds 2013 2014
     python notebooks/run_recipes.py ladder --weights hed random --rungs seed mean pool3
+    python notebooks/run_recipes.py teach          writes soft labels, for the recipe `distilled`
     python notebooks/run_recipes.py evaluate       writes output/<data set>/results.json
     python notebooks/run_recipes.py ship           writes output/<data set>/classifier.safetensors
     python notebooks/run_recipes.py check          measures the shipped classifier again
@@ -29,6 +30,7 @@ from emotions.network import backbone as backbones
 from emotions.recipes import RECIPES
 from emotions.settings import WEIGHTS, absolute, read_settings
 from emotions.showing.progress import Progress
+from emotions.training import distillation
 from emotions.training import task as training
 
 
@@ -61,6 +63,10 @@ def train_one(name: str, changes: dict) -> Path:
     left_out = course.left_out()
     task = training.prepare(settings, data, backbone, policy, left_out=left_out, progress=Progress)
     prepared = time.monotonic() - start
+    taught = {}
+    if task.teachers is not None:  # whose time is a part of what this training takes
+        prepared += 60 * task.teachers.minutes
+        taught["teachers"] = task.teachers.teachers
     run = training.train(task, on_epoch=_say)
     if run.stopped:
         sys.exit(
@@ -71,6 +77,7 @@ def train_one(name: str, changes: dict) -> Path:
         backbone,
         precision=policy,
         **settings.of("training"),
+        **taught,
         best_epoch=run.best_epoch,
         epochs_run=len(run.history),
         accuracy_validation=float(run.history["val_accuracy"].max()),
@@ -151,6 +158,15 @@ def write_ladder() -> None:
     if (course.folder / "results.json").is_file():
         rows += ladder.averaging_rows(runs.read(course.folder / "results.json"))
     write_table(file, ladder.table(rows).set_index("rung"))
+
+
+def teach() -> None:
+    """Let the best kept classifiers say what they see in each training image, for `distilled`."""
+    course = course_setup.open_course()
+    soft = runs.soft_labels(course.data, course.settings, runs_folder(course), Progress)
+    file = distillation.write(course.settings, course.data, soft)
+    agree = soft.probabilities.argmax(axis=1) == course.data.train.labels
+    print(f"{', '.join(soft.teachers)}: {agree.mean():.1%} of the labels are theirs too. {file}")
 
 
 def evaluate() -> None:
@@ -246,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rungs.add_argument("--weights", nargs="+", default=["auto"])
     names = list(ladder.BY_NAME)
     rungs.add_argument("--rungs", nargs="+", choices=names, default=names)
-    actions = {"evaluate": evaluate, "ship": ship, "check": check}
+    actions = {"teach": teach, "evaluate": evaluate, "ship": ship, "check": check}
     for name, action in actions.items():
         commands.add_parser(name, help=action.__doc__)
     wanted = parser.parse_args(arguments)

@@ -133,6 +133,13 @@ class Settings(BaseSettings):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of each label that is spread over all classes"
     )
+    distillation: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of each label replaced by what classifiers that are trained already say "
+        "of the image (`run_recipes.py teach`)",
+    )
     class_weights: bool = Field(False, description="weigh rare classes up, to an equal total each")
     augmentation: Literal[*AUGMENTED] = Field(
         "none",
@@ -292,6 +299,11 @@ class Settings(BaseSettings):
         if before not in FEATURE_LAYERS:
             return None
         return min(before, self.layers[0], key=FEATURE_LAYERS.index)  # the head may read earlier
+
+    @property
+    def soft(self) -> bool:
+        """Whether a label is a row of probabilities, one per class, not a number."""
+        return bool(self.label_smoothing or self.mixup or self.distillation)
 
     def of(self, *parts: str) -> dict[str, Any]:
         """Return the values of all fields of some parts; see `names`."""

@@ -1,6 +1,7 @@
 """Views, intervals, calibration, augmentation, recipes, the saved file, Grad-CAM, photos."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from emotions.course import opening as course_setup
 from emotions.data.faces import ImageSet
 from emotions.data.pixels import read_image
 from emotions.files import DataError
-from emotions.measuring import classifier, ladder, photos, runs, scores
+from emotions.measuring import classifier, ladder, model_card, photos, runs, scores
 from emotions.network import backbone as backbones
 from emotions.network import inside as looking_inside
 from emotions.network import slim
@@ -674,6 +675,29 @@ def test_results_of_runs_on_another_machine_stay(results_folder, tiny_faces, mon
         after = (results_folder / name).read_bytes()
         assert sorted(after.splitlines()) == sorted(before[name].splitlines()), name
     assert shipped.read_bytes() == before[shipped.name]
+
+
+def test_a_student_counts_its_teachers_time_and_names_them(results_folder, tiny_faces, monkeypatch):
+    let_commands_use(tiny_faces, results_folder.parents[1], monkeypatch)
+    run_recipes.main(["teach"])
+    [file] = results_folder.parents[1].glob("data/runs/*/soft_labels.npz")
+    with np.load(file) as kept:
+        about, soft = json.loads(kept["about"].item()), kept["probabilities"]
+    teacher = runs.details(runs.best_run(file.parent))
+    model = classifier.load(runs.best_run(file.parent) / classifier.SHIPPED).model
+    course = course_setup.open_course()
+    views = scores.predict(model, course.data.train.images, 2)
+    np.testing.assert_allclose(soft, views, atol=0.02)  # it was trained in bfloat16, perhaps
+    assert about["teachers"] == [f"frozen_plus (hed, {teacher['random_seed']})"]
+    wanted = {"recipe": "frozen_plus", "random_seed": teacher["random_seed"], "distillation": 0.5}
+    student = run_recipes.train_one("student", wanted | {"weights": "hed", "epochs": 1})
+    details = runs.details(student)
+    assert details["teachers"] == about["teachers"]
+    assert details["minutes_preparing"] > teacher["minutes"]
+    card = model_card.write(details, results_folder / "results.json")
+    assert "50% of each label is what its teachers say" in card and about["teachers"][0] in card
+    assert "run_recipes.py teach " in card
+    shutil.rmtree(student)
 
 
 def test_a_rung_of_a_slimmed_network_stays_one_row(tmp_path, monkeypatch):

@@ -95,11 +95,9 @@ def test_features_of_several_layers_are_joined_where_they_are_read():
 
 def test_batches_change_by_seed_epoch_and_number_alone():
     random = np.random.default_rng(2)
-    inputs, labels = random.normal(size=(64, 12)).astype("f4"), np.arange(64) % 3
+    inputs, labels = random.normal(size=(64, 12)).astype("f4"), np.eye(3)[np.arange(64) % 3]
     change = Changes(mirrored=-inputs, mixup=0.4)
-    made, again = (
-        Batches(inputs, labels, np.arange(64), 16, 7, change=change, classes=3) for _ in range(2)
-    )
+    made, again = (Batches(inputs, labels, np.arange(64), 16, 7, change=change) for _ in range(2))
     first = [made[number] for number in range(4)]
     for number in (3, 0, 2, 1):  # in any order, as several threads would ask
         for one, other in zip(first[number], again[number], strict=True):

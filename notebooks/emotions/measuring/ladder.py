@@ -70,6 +70,7 @@ RUNGS = (
         {"recipe": "ten_minutes"},
     ),
     Rung("hour", "more epochs, against learning by heart", {"recipe": "hour"}),
+    Rung("distilled", "taught by trained networks, not by labels alone", {"recipe": "distilled"}),
     Rung("best", "more epochs still", {"recipe": "best"}),
 )
 BY_NAME = {rung.name: rung for rung in RUNGS}

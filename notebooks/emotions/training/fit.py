@@ -59,18 +59,16 @@ def train(
 def arguments(task: "Task", keeper: "Keeper") -> dict:
     """Return what `fit` is called with: data, number of epochs, callbacks."""
     settings = task.settings
-    classes = len(task.classes) if settings.label_smoothing or settings.mixup else None
     batches = Batches(
         task.inputs,
-        task.labels,
+        task.taught(),
         task.training,
         settings.batch_size,
         settings.random_seed,
         epoch=keeper.first,
         change=task.change,
-        classes=classes,
     )
-    validation = Batches(task.inputs, task.labels, task.validation, 512, classes=classes)
+    validation = Batches(task.inputs, task.targets(), task.validation, 512)
     callbacks = [batches.callback(), validation.callback(), keeper]
     if settings.moving_average:  # behind the keeper, which reads the weights that were tested
         callbacks.append(AveragedWeights(batches))
@@ -267,6 +265,8 @@ def training_key(task: "Task") -> str:
     for rows in (task.training, task.validation):
         content.update(rows.astype(np.int64).tobytes())
     content.update(repr((task.inputs.shape, task.classes, task.weights, task.precision)).encode())
+    if task.teachers is not None:
+        content.update(task.teachers.probabilities.tobytes())
     sample = task.inputs[:: max(1, len(task.inputs) // 64)]
     content.update(np.ascontiguousarray(sample).tobytes())
     return content.hexdigest()[:16]

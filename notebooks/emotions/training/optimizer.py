@@ -134,11 +134,10 @@ def compiling(
 ) -> dict[str, Any]:
     """Return what a classifier is compiled with: optimizer, loss, metrics, and how it is run.
 
-    Labels are integers, or one-hot rows if they are smoothed or mixed (`settings.label_smoothing`,
-    `settings.mixup`).
+    Labels are integers, or rows of probabilities (see `settings.soft`).
     """
     loss: Any = "sparse_categorical_crossentropy"
-    if settings.label_smoothing or settings.mixup:
+    if settings.soft:
         loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
     return {
         "optimizer": optimizer(settings, steps_per_epoch, rates),

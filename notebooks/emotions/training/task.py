@@ -16,6 +16,7 @@ from emotions.network.features import FeatureSpec, channel_statistics, feature_l
 from emotions.network.inputs import channel_mean, network_input, split_off_validation
 from emotions.network.quiet_keras import keras
 from emotions.settings import Settings
+from emotions.training import distillation
 from emotions.training.augmentation import AUGMENTATIONS
 from emotions.training.batches import Changes, SideBySide
 from emotions.training.fit import train
@@ -42,7 +43,20 @@ class Task:
     rates: dict[str, float]  # path of a weight -> its share of the learning rate, if not 1
     weights: str  # digest of the backbone's weights at the start
     precision: str  # its dtype policy
+    teachers: distillation.SoftLabels | None = None  # of a training whose labels are softened
     start: tuple[tuple[keras.Variable, np.ndarray], ...] = ()  # what `model` starts from
+
+    def targets(self) -> np.ndarray:
+        """Return the labels as the loss wants them: int (n,), or float (n, classes) if soft."""
+        if not self.settings.soft:
+            return self.labels
+        return np.eye(len(self.classes), dtype=np.float32)[self.labels]
+
+    def taught(self) -> np.ndarray:
+        """Return what the training images are to be called: the targets, or as teachers say."""
+        if self.teachers is None:
+            return self.targets()
+        return self.teachers.mixed(self.labels, self.settings.distillation)
 
     def compiling(self) -> dict[str, Any]:
         """Return what `model` is compiled with."""
@@ -173,6 +187,7 @@ def prepare(
         block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
         digest(backbone.model),
         policy,
+        distillation.read(settings, data) if settings.distillation else None,
         tuple((v, keras.ops.convert_to_numpy(v)) for v in model.variables),
     )
     model.compile(**task.compiling())
@@ -197,6 +212,7 @@ def head_alone(settings: Settings) -> Settings:
         trainable="head",
         head_epochs=0,
         epochs=settings.head_epochs,
+        distillation=0.0,
         augmentation="none" if settings.augmentation == "none" else "mirror",
     )
 
