@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import ElementHandle, Page
 
 LEAST_CONTRAST = 4.5  # for text, WCAG 2.2, criterion 1.4.3
-ENOUGH = 3  # pixels of one colour that make it the colour of a text
+ENOUGH = 3  # pixels that make a text: fewer may be dirt
 STRIP = 18  # pixels at the lower edge of a figure: what stands there is its footer or an axis
 # Texts, what stands in fields, and the lower edge of figures: where each is on the screen. What is
 # switched off need not stand out, says WCAG.
@@ -71,12 +71,14 @@ def contrast(one: np.ndarray | tuple, other: np.ndarray | tuple) -> np.ndarray:
 def contrast_of(pixels: np.ndarray) -> float:
     """Return the contrast of a text, uint8 (height, width, 3), with the ground that it stands on.
 
-    The ground is the most frequent colour, the ink the one that differs most from it. Smoothed
-    edges lie between the two.
+    The ground is the most frequent colour, the ink are the few pixels that differ most from it:
+    smoothed edges lie between the two, and of a picture that is shown smaller no two are alike.
     """
     colours, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
     ground = colours[counts.argmax()] / 255
-    return float(contrast(colours[counts >= ENOUGH] / 255, ground).max())
+    found = contrast(colours / 255, ground)
+    order = np.argsort(-found)
+    return float(found[order][np.cumsum(counts[order]) >= ENOUGH][0])
 
 
 def screenshot(page: Page, file: Path | None = None) -> np.ndarray:

@@ -185,6 +185,30 @@ def test_the_confusion_explorer_turns_pages(faces, monkeypatch):
     explorer.controls["predicted"].value = CLASSES[guess[0]]
     cell = ((faces.labels == true) & (guess == guess[0])).sum()
     assert f"{cell} faces, page 1 of {cell}" in explorer.words
+    pager = explorer.controls["page"]
+    pager.value = 99
+    assert f"page {cell} of {cell}" in explorer.words and pager.value == pager.max == cell
+
+
+def test_a_pager_has_as_many_pages_as_the_cell_that_is_shown(monkeypatch):
+    """Of a cell with one page, moving on would show the same picture again."""
+    monkeypatch.setattr(browsers, "MISTAKES_PER_PAGE", 2)
+    faces = image_set(70)
+    guess = np.where(np.arange(70) < 58, faces.labels, 0)
+    explorer = widgets.confusion_explorer(faces, np.eye(7)[guess], "")
+    pager, drawn = explorer.controls["page"], []
+    true, predicted = (explorer.controls[name] for name in ("true", "predicted"))
+    for name in ("true", "predicted"):
+        explorer.controls[name].value = CLASSES[0]
+    pager.value = pager.max
+    assert pager.value == 5
+    monkeypatch.setattr(explorer, "show", lambda figure: drawn.append(figure))
+    true.value = CLASSES[1]  # 1 face: one page, to which the pager goes back
+    assert (pager.value, pager.max, len(drawn)) == (1, 1, 1)
+    predicted.value = CLASSES[1]
+    assert (pager.value, pager.max, len(drawn)) == (1, 5, 2)
+    predicted.value = CLASSES[2]  # none
+    assert (pager.max, len(drawn)) == (1, 3)
 
 
 def test_action_units_move_the_face():

@@ -1,7 +1,6 @@
 """Explorers of tables and images: the data set, a grid search, a confusion matrix."""
 
-from collections import Counter
-
+import ipywidgets
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -25,16 +24,16 @@ def image_browser(images: ImageSet, problems: pd.DataFrame, footer: str) -> Expl
         return saying("There are no images yet: put some into data/, or let the course draw faces.")
     kinds = [column for column in problems.columns if problems[column].dtype == bool]
     marks = problem_marks(problems)
-    most = max(Counter(images.labels.tolist()).values())
+    pager = slider("page", 1, 1)
 
     def draw(emotion: str, show: str, page: int) -> Figure:
         wanted = images.labels == images.classes.index(emotion)
         if show != "all images":
             wanted &= problems[show.replace(" ", "_")].to_numpy()
-        chosen, number, pages = _page(np.flatnonzero(wanted), page, PER_PAGE)
+        chosen = _page(np.flatnonzero(wanted), pager, PER_PAGE)
         if len(chosen) == 0:
             raise DataError(f"{emotion}: no image with {show}. Choose another emotion or problem.")
-        title = f"{emotion}, {show}: page {number} of {pages}\n{LEGEND}"
+        title = f"{emotion}, {show}: page {pager.value} of {pager.max}\n{LEGEND}"
         figure = plots.pictures(
             [images.images[row] for row in chosen],
             [_caption(row, marks[row], problems) for row in chosen],
@@ -48,7 +47,7 @@ def image_browser(images: ImageSet, problems: pd.DataFrame, footer: str) -> Expl
         draw,
         emotion=dropdown("emotion", images.classes),
         show=dropdown("show", ["all images", *(kind.replace("_", " ") for kind in kinds)]),
-        page=slider("page", 1, -(-most // PER_PAGE)),
+        page=pager,
     )
 
 
@@ -73,11 +72,10 @@ def _caption(row: int, mark: str, problems: pd.DataFrame) -> str:
     return f"{row} ≠\n{', '.join(others) or 'in the other split'}"
 
 
-def _page(rows: np.ndarray, page: int, per_page: int) -> tuple[np.ndarray, int, int]:
-    """Return the rows on a page, its number and how many there are; after the last, the first."""
-    pages = max(1, -(-len(rows) // per_page))
-    number = (page - 1) % pages
-    return rows[number * per_page :][:per_page], number + 1, pages
+def _page(rows: np.ndarray, pager: ipywidgets.IntSlider, per_page: int) -> np.ndarray:
+    """Return the rows on the pager's page; it gets as many pages as there are, and stays on one."""
+    pager.max = max(1, -(-len(rows) // per_page))
+    return rows[(pager.value - 1) * per_page :][:per_page]
 
 
 def grid_explorer(table: pd.DataFrame, parameters: list[str], footer: str) -> Explorer:
@@ -107,25 +105,26 @@ def confusion_explorer(images: ImageSet, probabilities: np.ndarray | None, foote
     """
     if probabilities is None or len(images) == 0:
         return saying("Nothing is predicted yet: let a classifier look at the test images first.")
-    guess = probabilities.argmax(axis=1)
+    guess, pager = probabilities.argmax(axis=1), slider("page", 1, 1)
 
     def draw(true: str, predicted: str, page: int) -> Figure:
         label, other = images.classes.index(true), images.classes.index(predicted)
         rows = np.flatnonzero((images.labels == label) & (guess == other))
-        if len(rows) == 0:
-            raise DataError(f"No {true} face is taken for {predicted}.")
         rows = rows[np.argsort(-probabilities[rows, guess[rows]], kind="stable")]
-        chosen, number, pages = _page(rows, page, MISTAKES_PER_PAGE)
+        chosen = _page(rows, pager, MISTAKES_PER_PAGE)
+        if len(chosen) == 0:
+            raise DataError(f"No {true} face is taken for {predicted}.")
         captions = [f"{row}: {probabilities[row, guess[row]]:.0%}" for row in chosen]
-        title = f"{true}, taken for {predicted}: {len(rows)} faces, page {number} of {pages}"
+        title = (
+            f"{true}, taken for {predicted}: {len(rows)} faces, page {pager.value} of {pager.max}"
+        )
         shown = [images.images[row] for row in chosen]
         return style.with_footer(plots.pictures(shown, captions, title, 8), footer)
 
-    largest = pd.crosstab(images.labels, guess).to_numpy().max()
     second = images.classes[min(1, len(images.classes) - 1)]
     return Explorer(
         draw,
         true=dropdown("true", images.classes),
         predicted=dropdown("predicted", images.classes, second),
-        page=slider("page", 1, -(-largest // MISTAKES_PER_PAGE)),
+        page=pager,
     )

@@ -84,7 +84,8 @@ class Shown:
 class Explorer(Shown):
     """Controls above a figure that is drawn anew whenever one of them moves.
 
-    `draw` gets the controls' values by name; a `DataError` is shown as its sentence.
+    `draw` gets the controls' values by name, and may set limits to them; a `DataError` is shown as
+    its sentence.
     """
 
     def __init__(
@@ -100,14 +101,19 @@ class Explorer(Shown):
 
     def update(self, change: Any = None) -> None:
         """Draw the figure with the controls as they are now, if that is not what it shows."""
-        values = {name: control.value for name, control in self.controls.items()}
-        if self._moving or values == self._drawn:  # one control moved another, which has drawn
+        if self._moving or self.values() == self._drawn:  # one moved another, which has drawn
             return
-        self._drawn = values
+        self._moving = True
         try:
-            self.show(self.draw(**values))
+            self.show(self.draw(**self.values()))
         except DataError as error:
             self.show(sentence(str(error)))
+        finally:
+            self._moving, self._drawn = False, self.values()
+
+    def values(self) -> dict[str, Any]:
+        """Return the controls' values by name."""
+        return {name: control.value for name, control in self.controls.items()}
 
     def move(self, **values: Any) -> None:
         """Set several controls, draw once."""
