@@ -4,12 +4,14 @@
 """
 
 import argparse
+import time
 from functools import partial
 from statistics import median
 from typing import Any
 
 import numpy as np
 from common import course_settings, peak, prepared, seconds, write
+from sklearn.model_selection import ParameterGrid
 from tqdm import tqdm
 
 FOLDS, EPOCHS = 3, 10
@@ -71,18 +73,25 @@ def combinations(searches: Searches, epochs: int) -> list[dict[str, Any]]:
 
 
 def workers(searches: Searches, epochs: int, rounds: int) -> list[dict[str, Any]]:
-    """Measure a search on one Dask worker and on two, in turns; starting them is not counted."""
+    """Measure the search on one Dask worker and on two, in turns; starting them is not counted.
+
+    Beside the seconds stand the cores that the workers kept busy.
+    """
     from emotions.training import workers as cluster
 
-    rows = {1: [], 2: []}
+    rows, busy = {1: [], 2: []}, {1: [], 2: []}
     for _ in range(rounds):
         for count in rows:
             with cluster.connect(course_settings(scheduler=f"local:{count}")) as client:
                 client.wait_for_workers(count)
-                searches(PARTS[6], 1, client=client)  # engines imported, graphs traced
-                rows[count].append(searches(PARTS[6], epochs, client=client)[0])
+                searches(GRID, 1, client=client)  # engines imported, graphs traced
+                before = sum(client.run(time.process_time).values())
+                rows[count].append(searches(GRID, epochs, client=client)[0])
+                worked = sum(client.run(time.process_time).values()) - before
+                busy[count].append(worked / rows[count][-1])
+    shared = {"fits": len(ParameterGrid(GRID)) * FOLDS}
     return [
-        {"workers": count, "fits": 6 * FOLDS, "seconds": median(times), "rounds": times}
+        {"workers": count, **shared, "seconds": median(times), "cores": median(busy[count])}
         for count, times in rows.items()
     ]
 
@@ -90,7 +99,7 @@ def workers(searches: Searches, epochs: int, rounds: int) -> list[dict[str, Any]
 def main() -> None:
     """Measure and write `measured/grid.json`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1, help="of the search on workers")
     parser.add_argument("--quick", action="store_true", help="fewer epochs, to see that it runs")
     arguments = parser.parse_args()
     epochs = 1 if arguments.quick else EPOCHS

@@ -198,7 +198,8 @@ def grid_table() -> str:
     accuracy = halving["mean_accuracy"]
     rows.append((f"halving: {rounds}", "", "this process", halving["seconds"], accuracy))
     for x in grid["workers"]:
-        rows.append(("6 combinations", x["fits"], f"Dask, {x['workers']} of 1", x["seconds"], ""))
+        what = f"all, {x['cores']:.2f} cores busy in the workers" if "cores" in x else ""
+        rows.append((what, x["fits"], f"Dask, {x['workers']} of 1", x["seconds"], ""))
     columns = ("search", "fits", "workers", "seconds", "mean accuracy of the best")
     same = "the same" if halving["best"] == grid["combinations"][-1]["best"] else "another"
     note = f"Halving chose {same} combination, in {halving['share_of_time']:.2f} of the time; "
