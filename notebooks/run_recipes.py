@@ -66,7 +66,7 @@ def train_one(name: str, changes: dict) -> Path:
     taught = {}
     if task.teachers is not None:  # whose time is a part of what this training takes
         prepared += 60 * task.teachers.minutes
-        taught["teachers"] = task.teachers.teachers
+        taught = {"teachers": task.teachers.teachers, "minutes_teachers": task.teachers.minutes}
     run = training.train(task, on_epoch=_say)
     if run.stopped:
         sys.exit(

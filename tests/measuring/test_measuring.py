@@ -580,6 +580,20 @@ def test_an_ensemble_takes_what_raises_its_accuracy_on_the_validation_split(monk
     assert chosen == ["hour-hed-1", "hour-random-1"]
 
 
+def test_the_minutes_of_a_teacher_count_once():
+    """A run with teachers counts their minutes; beside them in an ensemble it does not again."""
+    teachers = [{"recipe": "hour", "weights": "hed (a stand-in)", "random_seed": seed,
+                 "minutes": 50.0 + seed} for seed in (1, 2)]  # fmt: skip
+    student = teachers[0] | {"recipe": "distilled", "minutes": 143.0, "minutes_teachers": 103.0}
+    student["teachers"] = [runs.called(one) for one in teachers]
+    assert student["teachers"] == ["hour (hed, 1)", "hour (hed, 2)"]
+    assert runs.minutes_together(teachers) == 103
+    assert runs.minutes_together([student, *teachers]) == 143
+    assert runs.minutes_together([student, teachers[0]]) == 51 + 143
+    other = student | {"random_seed": 2, "minutes": 145.0}
+    assert runs.minutes_together([student, other]) == 40 + 42 + 103
+
+
 def test_the_ladder_ends_with_an_ensemble_of_the_run_that_it_follows():
     """Others are no step above it; and the bar says who is averaged."""
     rows = [

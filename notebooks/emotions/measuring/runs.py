@@ -1,6 +1,7 @@
 """The kept runs of the recipes, measured alike: the table of results and the learning curves."""
 
 import platform
+from collections.abc import Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -189,7 +190,7 @@ def ensemble_entries(
     starts = {one["weights"]: short(one["weights"]) for one in each}
     about = each[0] | {
         "recipe": "+".join(one["recipe"] for one in each),
-        "minutes": sum(one["minutes"] for one in each),
+        "minutes": minutes_together(each),
     }
     if len(starts) > 1:
         about["weights"] = " + ".join(starts.values())
@@ -213,11 +214,24 @@ def soft_labels(
     said = [scores.predict(model, data.train.images, 2, progress=progress) for model in models]
     return SoftLabels(
         np.mean(said, axis=0, dtype=np.float32),
-        tuple(f"{one['recipe']} ({short(one['weights'])}, {one['random_seed']})" for one in each),
-        sum(one["minutes"] for one in each),
+        tuple(map(called, each)),
+        minutes_together(each),
         each[0]["random_seed"],
         each[0]["validation_share"],
     )
+
+
+def called(about: dict[str, Any]) -> str:
+    """Return what a run is called: its recipe, weights and random seed."""
+    return f"{about['recipe']} ({short(about['weights'])}, {about['random_seed']})"
+
+
+def minutes_together(each: Sequence[dict[str, Any]]) -> float:
+    """Return the minutes that several runs took; teachers that are among them count once."""
+    names = {called(one) for one in each}
+    own = sum(one["minutes"] - one.get("minutes_teachers", 0) for one in each)
+    others = [one for one in each if not set(one.get("teachers", ())) <= names]
+    return own + max((one["minutes_teachers"] for one in others), default=0)
 
 
 def best_run(runs: Path) -> Path:
