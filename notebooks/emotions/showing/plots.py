@@ -325,7 +325,7 @@ def against_minutes(curves: pd.DataFrame, title: str) -> Figure:
     }
     runs = curves.groupby(["recipe", "weights", "random_seed"], sort=False)
     for (recipe, weights, seed), run in runs:
-        label = f"{recipe}, {short(weights)}, seed {seed}"
+        label = f"{recipe}, {short(weights)}, random seed {seed}"
         look = looks[recipe] | {"linestyle": ":" if weights.startswith("random") else "-"}
         values = 100 * run["accuracy_validation"]
         axis.plot(run["minutes"], values, label=label, markersize=4, **look)

@@ -288,7 +288,7 @@ def recipes_table(measured: pd.DataFrame) -> HTML:
     )
     shares = {name: title for name, title in RESULT_COLUMNS.items() if name in table}
     shown = table[["recipe", "weights", "random_seed", "views", *shares]]
-    shown = shown.rename(columns=shares | {"random_seed": "seed"})
+    shown = shown.rename(columns=shares | {"random_seed": "random seed"})
     formats = {title: "{:.0f}" if title == "minutes" else "{:.1%}" for title in shares.values()}
     return _table(shown.set_index("recipe"), formats)
 
