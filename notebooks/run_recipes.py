@@ -50,6 +50,10 @@ def train_one(name: str, changes: dict) -> Path:
     folder = runs_folder(course) / name
     if runs.is_finished(folder):
         other = runs.other_settings(folder, settings)
+        if settings.distillation:
+            had = runs.details(folder).get("teachers", [])
+            now = list(distillation.read(settings, data).teachers)
+            other |= {"teachers": (had, now)} if had != now else {}
         if other:
             differ = (f"{each} {had} instead of {now}" for each, (had, now) in other.items())
             sys.exit(
@@ -136,9 +140,11 @@ def climb(names: Sequence[str], weights: Sequence[str]) -> None:
         for name in names:
             wanted = ladder.settings_of(ladder.BY_NAME[name], seed)
             equal = runs.made_with(runs_folder(course), wanted)
-            starts = [ladder.started_from(runs.details(folder)["weights"]) for folder in equal]
+            starts = [runs.started_from(runs.details(folder)["weights"]) for folder in equal]
             if title in starts:
                 print(f"{name}, {start}: there already.")
+            elif wanted.distillation and not distillation.file_of(wanted, course.data).is_file():
+                print(f"{name}, {start}: not climbed, as nobody has taught yet; see --help.")
             else:
                 own = wanted.of("training") | {"weights": start, "random_seed": seed}
                 train_one(f"rung_{name}-{in_a_name(start)}-{seed}", own)
@@ -183,8 +189,11 @@ def evaluate() -> None:
     together = runs.ensemble_entries(data, settings, kept, copies)
     results, curves = course.folder / "results.json", course.folder / "curves.csv"
     earlier = read_json(results) if results.is_file() else []
-    if together:  # one of fewer runs says nothing more
-        earlier = [row for row in earlier if row["ensemble"] == 1]
+    if together:  # the better one stays: the other says nothing more
+        found = together[0]["accuracy_validation"]
+        better = [x for x in earlier if x["ensemble"] > 1 and x["accuracy_validation"] > found]
+        together = [] if better else together
+        earlier = [row for row in earlier if row["ensemble"] == 1] + better
     rows = runs.with_earlier(entries + together, earlier, (*runs.RUN, "ensemble"))
     write_json(results, rows)
     points = runs.learning_curves(kept).to_dict("records")

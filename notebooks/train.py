@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = command_line(arguments)
     with clear_endings():
         course = prepare(settings)
-        written = [file for notebook in TO_RUN for file in run_notebooks([notebook], course)]
+        written = run_notebooks(TO_RUN, course)
     print("Written:")
     for file in written:
         print(f"  {seen_from_here(file)}")

@@ -156,6 +156,12 @@ def test_a_picker_offers_what_the_settings_allow():
             assert getattr(read_settings(**{name: value}, **learning), name) == value
 
 
+@pytest.mark.parametrize("name", ["mixup", "distillation"])
+def test_classes_are_not_weighed_where_labels_are_blends(name):
+    with pytest.raises(SettingsError, match=f"class_weights and {name} do not go together"):
+        read_settings(class_weights=True, **{name: 0.5})
+
+
 @pytest.mark.parametrize("before", ["seed", "hour"])
 def test_one_click_on_a_recipe_sets_all_the_others(before: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("EMOTIONS_RECIPE", before)

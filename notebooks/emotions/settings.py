@@ -282,8 +282,9 @@ class Settings(BaseSettings):
             if not all(file and file.is_file() for file in files):
                 needed = "tls_ca, tls_certificate and tls_key"
                 raise ValueError(f"a tls:// scheduler needs three files that are there: {needed}")
-        if self.mixup and self.class_weights:
-            raise ValueError("class_weights and mixup do not go together: choose one of them")
+        for name in ("mixup", "distillation"):  # a weight would go by the largest share
+            if getattr(self, name) and self.class_weights:
+                raise ValueError(f"class_weights and {name} do not go together: choose one of them")
         return self
 
     @property

@@ -22,7 +22,7 @@ from emotions.network.backbone import build
 from emotions.network.quiet_keras import keras
 from emotions.recipes import RECIPES
 from emotions.settings import SettingsError, read_settings
-from emotions.training import optimizer
+from emotions.training import distillation, optimizer
 from emotions.training import task as training
 from emotions.training.augmentation import AUGMENTATIONS, Augmentation, mixup
 from PIL import Image
@@ -417,12 +417,17 @@ def test_the_ladder_goes_on_from_the_weights_that_a_slimmed_network_started_from
     title = "hed (stand-in: ImageNet, then edge detection)"
     for done in ("", ", half width", ", batch normalisation", ", 40 % of the width",
                  ", a quarter of the width, batch normalisation"):  # fmt: skip
-        assert ladder.started_from(title + done) == title
+        assert runs.started_from(title + done) == title
     rows = [{"rung": name, "change": name, "weights": title + done, "accuracy_validation": 0.5}
             for name, done in (("ten_minutes", ", half width, batch normalisation"),
                                ("seed", ""))]  # fmt: skip
     made = ladder.table(rows)
     assert made["rung"].tolist() == ["seed", "ten_minutes"] and made["weights"].nunique() == 1
+
+
+def test_what_a_pretrained_network_has_taught_is_no_start_from_random_weights():
+    rungs = climbed(mean=(0.3, 0.2), distilled=(0.7, 0.69))
+    assert list(ladder.pretraining(rungs).index) == ["mean"]
 
 
 @pytest.mark.parametrize("values", [(0.3, None), (None, 0.3)])
@@ -560,13 +565,16 @@ def test_an_ensemble_takes_what_raises_its_accuracy_on_the_validation_split(monk
     found = {  # of four images of the classes 0, 1, 0, 1: the probability of class 1
         "hour-hed-1": (0.1, 0.9, 0.4, 0.4), "hour-random-1": (0.6, 0.6, 0.4, 0.9),
         "ten_minutes-hed-1": (0.9, 0.1, 0.9, 0.9), "hour-hed-2": (0.0, 1.0, 0.0, 0.5),
+        "hour-vggface-1": (0.1, 0.6, 0.6, 0.9),  # as good, but chosen by fewer images
     }  # fmt: skip
     labels = np.array([0, 1, 0, 1])
 
     def details(folder):
         right = (np.array(found[folder.name]).round() == labels).mean()
         seed = int(folder.name[-1])
-        return {"random_seed": seed, "validation_share": 0.1, "accuracy_validation": right}
+        weights = folder.name.split("-")[1]
+        return {"random_seed": seed, "validation_share": 0.1, "accuracy_validation": right,
+                "weights": weights, "left_out": [7] if weights == "vggface" else []}  # fmt: skip
 
     def predictions(data, settings, folder, views):
         ones = np.array(found[folder.name])
@@ -578,6 +586,16 @@ def test_an_ensemble_takes_what_raises_its_accuracy_on_the_validation_split(monk
     data = SimpleNamespace(train=SimpleNamespace(labels=labels))
     chosen = [folder.name for folder in runs.ensemble(data, None, tmp_path)]
     assert chosen == ["hour-hed-1", "hour-random-1"]
+    assert [x.name for x in runs.members(tmp_path)] == [x for x in found if "random" not in x]
+    two = SimpleNamespace(random_seed=2, validation_share=0.1)
+    assert runs.best_run(tmp_path, two).name == "hour-hed-2"
+    with pytest.raises(DataError, match="with random_seed 3 and"):
+        runs.best_run(tmp_path, SimpleNamespace(random_seed=3, validation_share=0.1))
+
+
+def test_weights_have_a_short_name():
+    assert runs.short("hed (stand-in: ImageNet), half width, batch normalisation") == "hed"
+    assert runs.short("VGG-Face, half width, batch normalisation") == "VGG-Face"
 
 
 def test_the_minutes_of_a_teacher_count_once():
@@ -589,7 +607,7 @@ def test_the_minutes_of_a_teacher_count_once():
     assert student["teachers"] == ["hour (hed, 1)", "hour (hed, 2)"]
     assert runs.minutes_together(teachers) == 103
     assert runs.minutes_together([student, *teachers]) == 143
-    assert runs.minutes_together([student, teachers[0]]) == 51 + 143
+    assert runs.minutes_together([student, teachers[0]]) == 143
     other = student | {"random_seed": 2, "minutes": 145.0}
     assert runs.minutes_together([student, other]) == 40 + 42 + 103
 
@@ -691,19 +709,36 @@ def test_results_of_runs_on_another_machine_stay(results_folder, tiny_faces, mon
     assert shipped.read_bytes() == before[shipped.name]
 
 
+@pytest.mark.parametrize(("found", "stays"), [(0.99, 5), (0.01, 2)])
+def test_of_two_ensembles_the_better_one_stays(
+    results_folder, tiny_faces, monkeypatch, found, stays
+):
+    let_commands_use(tiny_faces, results_folder.parents[1], monkeypatch)
+    results = results_folder / "results.json"
+    before, rows = results.read_bytes(), json.loads(results.read_text())
+    elsewhere = rows[0] | {"ensemble": 5, "recipe": "x+y", "accuracy_validation": found}
+    here = rows[0] | {"ensemble": 2, "recipe": "x+z", "accuracy_validation": 0.5}
+    results.write_text(json.dumps([*rows, elsewhere]))
+    monkeypatch.setattr(runs, "ensemble_entries", lambda *_: [here])
+    run_recipes.main(["evaluate"])
+    several = [row["ensemble"] for row in json.loads(results.read_text()) if row["ensemble"] > 1]
+    assert several == [stays]
+    results.write_bytes(before)
+
+
 def test_a_student_counts_its_teachers_time_and_names_them(results_folder, tiny_faces, monkeypatch):
     let_commands_use(tiny_faces, results_folder.parents[1], monkeypatch)
     run_recipes.main(["teach"])
     [file] = results_folder.parents[1].glob("data/runs/*/soft_labels.npz")
     with np.load(file) as kept:
         about, soft = json.loads(kept["about"].item()), kept["probabilities"]
-    teacher = runs.details(runs.best_run(file.parent))
-    model = classifier.load(runs.best_run(file.parent) / classifier.SHIPPED).model
     course = course_setup.open_course()
+    best = runs.best_run(file.parent, course.settings)
+    teacher, model = runs.details(best), classifier.load(best / classifier.SHIPPED).model
     views = scores.predict(model, course.data.train.images, 2)
     np.testing.assert_allclose(soft, views, atol=0.02)  # it was trained in bfloat16, perhaps
-    assert about["teachers"] == [f"frozen_plus (hed, {teacher['random_seed']})"]
-    wanted = {"recipe": "frozen_plus", "random_seed": teacher["random_seed"], "distillation": 0.5}
+    assert about["teachers"] == ["frozen_plus (hed, 2013)"]
+    wanted = {"recipe": "frozen_plus", "random_seed": 2013, "distillation": 0.5}
     student = run_recipes.train_one("student", wanted | {"weights": "hed", "epochs": 1})
     details = runs.details(student)
     assert details["teachers"] == about["teachers"]
@@ -711,6 +746,14 @@ def test_a_student_counts_its_teachers_time_and_names_them(results_folder, tiny_
     card = model_card.write(details, results_folder / "results.json")
     assert "50% of each label is what its teachers say" in card and about["teachers"][0] in card
     assert "run_recipes.py teach " in card
+    again = wanted | {"weights": "hed", "epochs": 1}
+    assert run_recipes.train_one("student", again) == student  # there already
+    others = replace(distillation.read(course.settings.changed(**again), course.data),
+                     teachers=("another",))  # fmt: skip
+    distillation.write(course.settings, course.data, others)
+    with pytest.raises(SystemExit, match="teachers .* instead of .'another'.: move that folder"):
+        run_recipes.train_one("student", again)
+    file.unlink()
     shutil.rmtree(student)
 
 

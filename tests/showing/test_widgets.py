@@ -375,6 +375,8 @@ def test_what_learns_moves_and_what_is_frozen_does_not(to_train):
     assert len(table) == 9 and list(table.index[-2:]) == ["fc-256", "fc-7"]  # conv1_1 to conv3_3
     assert table.loc["fc-7", "change"] == pytest.approx(0.5) and table["learns"].sum() == 2
     assert (table["change"].drop("fc-7") == 0).all()
+    # a training that goes on, or begins anew, moves from where it started
+    pd.testing.assert_frame_equal(Movement(task.whole, task.start).table(), table)
 
 
 @pytest.fixture(scope="module")

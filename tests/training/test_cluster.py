@@ -13,6 +13,7 @@ import pytest
 from emotions.settings import SettingsError, read_settings
 from emotions.training import search as grid_search
 from emotions.training import workers as cluster
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 GRID = {"learning_rate": [1e-6, 0.001, 0.01], "batch_size": [16, 32]}
 SHARED = {"epochs": 20, "folds": 3, "random_seed": 1}
@@ -211,6 +212,38 @@ def test_halving_ends_with_all_images_and_takes_a_quarter_of_the_work():
     assert rounds[-1][1] >= 28_709
     assert grid_search.share_of_work(rounds, 28_709 * 2 // 3) < 0.25
     assert grid_search.halving_rounds(32, 100, 7) == [(32, 100)]  # too few to halve
+
+
+class Constant(ClassifierMixin, BaseEstimator):
+    """Learns nothing; of `images` it is told how many it would learn from."""
+
+    def __init__(self, epochs=1, random_state=0, images=None, units=0):
+        self.epochs, self.random_state, self.images, self.units = (
+            epochs,
+            random_state,
+            images,
+            units,
+        )
+
+    def fit(self, X, y):  # noqa: N803
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):  # noqa: N803
+        return np.full(len(X), self.units % 2)
+
+
+@pytest.mark.parametrize("combinations", [243, 244, 9])  # log(243, 3) is 4.999... in floats
+def test_halving_has_the_rounds_that_are_foretold(monkeypatch, combinations):
+    monkeypatch.setattr(grid_search, "HeadClassifier", Constant)
+    labels, grid = np.arange(60 * 250) % 2, {"units": list(range(combinations))}
+    rounds = grid_search.halving_rounds(combinations, len(labels), 2)
+    searched = grid_search.search(
+        np.zeros((len(labels), 1)), labels, np.arange(len(labels)), grid,
+        epochs=1, folds=2, random_seed=0, progress=Bar(), kind="halving",
+    )  # fmt: skip
+    assert list(zip(searched.n_candidates_, searched.n_resources_, strict=True)) == rounds
+    assert rounds[-1][1] >= len(labels)
 
 
 def test_halving_finds_what_the_full_grid_finds():

@@ -235,6 +235,7 @@ def test_a_task_that_has_ended_begins_anew(make_course, hed, stopped):
         end.set()
     first = training.train(task, stop=end)
     assert first.stopped == stopped
+    task.model.compile(**task.compiling())  # notebook 4 does so before `fit`
     second = training.train(task).history
     again = training.prepare(course.settings, course.data, hed, "float32")
     pd.testing.assert_frame_equal(second, training.train(again).history)

@@ -1,6 +1,5 @@
 """From the seed's recipe upwards, step by step, and which settings each step changes."""
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,19 +76,11 @@ BY_NAME = {rung.name: rung for rung in RUNGS}
 COLUMNS = ["rung", "change", "weights", "accuracy_validation", "minutes"]
 
 
-def started_from(weights: str) -> str:
-    """Return what a network's weights were before it was slimmed and normalised, which rungs say.
-
-    "hed (a stand-in), half width, batch normalisation" started from "hed (a stand-in)".
-    """
-    return re.sub(r"(, [^,()]*width)?(, batch normalisation)?$", "", weights)
-
-
 def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return climbed rungs, with the keys in `COLUMNS`, in the order of weights and ladder."""
     places = {name: place for place, name in enumerate(BY_NAME)}
     known = pd.DataFrame(rows, columns=COLUMNS)
-    known["weights"] = known["weights"].map(started_from)
+    known["weights"] = known["weights"].map(runs.started_from)
     known["place"] = known["rung"].map(places)  # averaged views have none, and come last
     return known.sort_values(["weights", "place"], ignore_index=True).drop(columns="place")
 
@@ -133,12 +124,16 @@ def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:
 def pretraining(rungs: pd.DataFrame) -> pd.DataFrame:
     """Return what pre-training is worth on the rungs of `table` that random weights climbed too.
 
+    Not where others teach: of these some were pre-trained.
+
     Returns
     -------
     pandas.DataFrame
         Index rung; pretrained and random (validation accuracy, 0 to 1; of several pre-trained
         weights the better), points (the one minus the other, in percentage points).
     """
+    taught = [name for name in BY_NAME if settings_of(BY_NAME[name]).distillation]
+    rungs = rungs[~rungs["rung"].isin(taught)]
     known = ~rungs["weights"].str.startswith("random")
     best = {
         name: part.groupby("rung", sort=False)["accuracy_validation"].max()
@@ -190,7 +185,7 @@ def rows_of(kept: Path, random_seed: int) -> list[dict[str, Any]]:
     for each in RUNGS:
         for folder in runs.made_with(kept, settings_of(each, random_seed)):
             about = runs.details(folder)
-            rows[each.name, started_from(about["weights"])] = {
+            rows[each.name, runs.started_from(about["weights"])] = {
                 "rung": each.name,
                 "change": each.change,
                 **{name: about[name] for name in ("weights", "accuracy_validation", "minutes")},

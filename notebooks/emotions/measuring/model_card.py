@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from emotions.files import read_json
-from emotions.measuring.ladder import started_from
-from emotions.measuring.runs import short
+from emotions.measuring.runs import short, started_from
 from emotions.network.backbone import TITLES
 
 TEMPLATE = Path(__file__).with_suffix(".md")

@@ -1,8 +1,8 @@
 """The kept runs of the recipes, measured alike: the table of results and the learning curves."""
 
 import platform
+import re
 from collections.abc import Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,7 @@ def with_earlier(
 
 def members(runs: Path) -> list[Path]:
     """Return the runs with a good recipe, of which the best ships: all pre-trained ones."""
-    return [folder for folder in _good(runs) if "-random-" not in folder.name]
+    return [x for x in _good(runs) if not details(x)["weights"].startswith("random")]
 
 
 def _good(runs: Path) -> list[Path]:
@@ -149,19 +149,19 @@ def _good(runs: Path) -> list[Path]:
 
 
 def ensemble(
-    data: FaceData, settings: Settings, runs: Path
+    data: FaceData, settings: Settings, runs: Path, best: Path | None = None
 ) -> dict[Path, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Return the runs that are averaged, also from random weights, with their two views.
 
-    To the best one that run is added which raises the accuracy of the average on the validation
-    split most, until none does (Caruana et al. 2004, "Ensemble selection from libraries of
-    models"). All have the validation split of the best one, so that none has learnt from it.
+    To the best one, if no other is named, that run is added which raises the accuracy of the
+    average on the validation split most, until none does (Caruana et al. 2004, "Ensemble selection
+    from libraries of models"). All have the validation split of the best one, so that none has
+    learnt from it.
     """
     if not members(runs):
         return {}
-    best = best_run(runs)
-    split = itemgetter("random_seed", "validation_share")
-    same = [folder for folder in _good(runs) if split(details(folder)) == split(details(best))]
+    best = best or best_run(runs)
+    same = [folder for folder in _good(runs) if _split(folder) == _split(best)]
     kept = {folder: predictions(data, settings, folder, 2) for folder in same}
 
     def accuracy(folders: list[Path]) -> float:
@@ -177,6 +177,12 @@ def ensemble(
     return {folder: kept[folder] for folder in chosen}
 
 
+def _split(folder: Path) -> tuple:
+    """Return what decides which images a kept run is chosen by."""
+    about = details(folder)
+    return about["random_seed"], about["validation_share"], about.get("left_out", [])
+
+
 def ensemble_entries(
     data: FaceData, settings: Settings, runs: Path, copies: np.ndarray
 ) -> list[dict[str, Any]]:
@@ -187,25 +193,27 @@ def ensemble_entries(
     rows, validation, test = zip(*kept.values(), strict=True)
     mean = (rows[0], np.mean(validation, axis=0), np.mean(test, axis=0))
     each = [details(folder) for folder in kept]
-    starts = {one["weights"]: short(one["weights"]) for one in each}
+    starts = dict.fromkeys(short(one["weights"]) for one in each)
     about = each[0] | {
         "recipe": "+".join(one["recipe"] for one in each),
         "minutes": minutes_together(each),
     }
     if len(starts) > 1:
-        about["weights"] = " + ".join(starts.values())
+        about["weights"] = " + ".join(starts)
     return [entry(data, about, mean, 2, copies, ensemble=len(each))]
 
 
 def soft_labels(
     data: FaceData, settings: Settings, runs: Path, progress: Progress | None = None
 ) -> SoftLabels:
-    """Return what the members of the `ensemble` say of the training images, averaged, two views.
+    """Return what the members of an `ensemble` say of the training images, averaged, two views.
 
+    All were chosen by the images that the settings choose by, and learnt from no such image.
     They have learnt from nine tenths of these images, and so repeat some wrong labels; networks
     that each leave a part out to judge it would not, but they would know less, and cost far more.
     """
-    teachers = list(ensemble(data, settings, runs)) or [best_run(runs)]
+    best = best_run(runs, settings)
+    teachers = list(ensemble(data, settings, runs, best))
     each = [details(folder) for folder in teachers]
     models = [
         load(folder / FILE, about["precision"]).model
@@ -228,20 +236,30 @@ def called(about: dict[str, Any]) -> str:
 
 def minutes_together(each: Sequence[dict[str, Any]]) -> float:
     """Return the minutes that several runs took; teachers that are among them count once."""
-    names = {called(one) for one in each}
-    own = sum(one["minutes"] - one.get("minutes_teachers", 0) for one in each)
-    others = [one for one in each if not set(one.get("teachers", ())) <= names]
-    return own + max((one["minutes_teachers"] for one in others), default=0)
+    own = {called(one): one["minutes"] - one.get("minutes_teachers", 0) for one in each}
+    absent = [
+        one["minutes_teachers"] - sum(own.get(teacher, 0) for teacher in one["teachers"])
+        for one in each
+        if "teachers" in one
+    ]
+    return sum(own.values()) + max(absent, default=0)
 
 
-def best_run(runs: Path) -> Path:
-    """Return the run with the highest validation accuracy among `members`."""
-    folders = members(runs)
+def best_run(runs: Path, settings: Settings | None = None) -> Path:
+    """Return the run with the highest validation accuracy among `members`.
+
+    Of all, or of those that were chosen by the same images as these settings choose by.
+    """
+    folders, which = members(runs), ""
+    if settings is not None:
+        wanted = settings.random_seed, settings.validation_share
+        folders = [folder for folder in folders if _split(folder)[:2] == wanted]
+        which = f" with random_seed {wanted[0]} and validation_share {wanted[1]}"
     if not folders:
         good = " or ".join(recipe for recipe, values in RECIPES.items() if values)
         raise DataError(
-            f"There is no finished training of {good} from pre-trained weights in {runs}: train "
-            "one first."
+            f"There is no finished training of {good} from pre-trained weights{which} in {runs}: "
+            "train one first."
         )
     return max(folders, key=lambda folder: details(folder)["accuracy_validation"])
 
@@ -291,9 +309,17 @@ def best_single(measured: pd.DataFrame) -> pd.Series:
     return single.loc[single["accuracy_validation"].idxmax()]
 
 
+def started_from(weights: str) -> str:
+    """Return what a network's weights were before it was slimmed and normalised, which rungs say.
+
+    "hed (a stand-in), half width, batch normalisation" started from "hed (a stand-in)".
+    """
+    return re.sub(r"(, [^,()]*width)?(, batch normalisation)?$", "", weights)
+
+
 def short(weights: str) -> str:
     """Return what weights are called where there is little room: hed, not hed (stand-in: …)."""
-    return weights.split(" (")[0]
+    return started_from(weights).split(" (")[0]
 
 
 def spread(measured: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """What moves when a network trains: how far the weights of each layer went from where they were."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -9,11 +10,17 @@ from emotions.network.quiet_keras import keras
 
 
 class Movement:
-    """Remembers the weights of a model, and of those inside it, to compare later ones with."""
+    """Remembers the weights of a model, and of those inside it, to compare later ones with.
 
-    def __init__(self, model: keras.Model) -> None:
+    Of variables in `start` it is the value there that counts, not what they hold by now.
+    """
+
+    def __init__(
+        self, model: keras.Model, start: Sequence[tuple[keras.Variable, np.ndarray]] = ()
+    ) -> None:
+        known = {id(variable): value for variable, value in start}
         self._layers = {layer.name: layer for layer in _with_kernel(model)}
-        self._before = {name: _weights(layer) for name, layer in self._layers.items()}
+        self._before = {name: _weights(layer, known) for name, layer in self._layers.items()}
 
     def table(self) -> pd.DataFrame:
         """Return for each layer its relative `change`, and whether it `learns`."""
@@ -35,8 +42,11 @@ def _with_kernel(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
         yield from _with_kernel(part)
 
 
-def _weights(layer: keras.layers.Layer) -> np.ndarray:
-    return np.concatenate([np.asarray(array, np.float32).ravel() for array in layer.get_weights()])
+def _weights(
+    layer: keras.layers.Layer, known: Mapping[int, np.ndarray] = MappingProxyType({})
+) -> np.ndarray:
+    values = [known.get(id(one), one) for one in layer.weights]
+    return np.concatenate([keras.ops.convert_to_numpy(x).astype("f4").ravel() for x in values])
 
 
 def relative_change(before: np.ndarray, after: np.ndarray) -> float:

@@ -29,7 +29,8 @@ def moves(axis: Axes, movement: pd.DataFrame) -> None:
     shares = 100 * movement["change"]
     learns = movement["learns"].to_numpy()
     bars = axis.bar(list(movement.index), shares, color=np.where(learns, ACCENT, FROZEN))
-    axis.bar_label(bars, [f"{x:.0f}" if x >= 10 or x == 0 else f"{x:.2g}" for x in shares], fontsize=9)
+    words = [f"{x:.0f}" if x >= 10 or x == 0 else f"{x:.2g}" for x in shares]
+    axis.bar_label(bars, words, fontsize=9)
     axis.tick_params(axis="x", labelrotation=45, labelsize=10)
     axis.margins(y=0.15)
     axis.set_ylim(bottom=0)

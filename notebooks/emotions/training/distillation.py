@@ -69,6 +69,7 @@ def read(settings: Settings, data: FaceData) -> SoftLabels:
         if getattr(soft, name) != getattr(settings, name):
             raise DataError(
                 f"The teachers of {file} learnt from images that this training would be chosen by: "
-                f"set {name} to {getattr(soft, name)}, or {again} with {getattr(settings, name)}."
+                f"set {name} to {getattr(soft, name)}, or EMOTIONS_{name.upper()} to "
+                f"{getattr(settings, name)} and {again}."
             )
     return soft

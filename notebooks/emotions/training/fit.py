@@ -171,12 +171,9 @@ class Keeper(keras.callbacks.Callback):
 
     def _begin_anew(self) -> None:
         """Take back what an earlier training of the same task has learnt, if there was one."""
-        updates = self.task.model.optimizer
-        if not int(updates.iterations):
-            return
         for variable, value in self.task.start:
             variable.assign(value)
-        forget(updates)
+        forget(self.task.model.optimizer)
         self.best_weights = self.task.model.get_weights()
 
     def _variables(self) -> list:

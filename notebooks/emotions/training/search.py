@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 import threading
 import uuid
 from collections import Counter
@@ -227,9 +228,7 @@ def halving_rounds(combinations: int, images: int, classes: int) -> list[tuple[i
     hyperparameter optimization", arXiv:1502.07943).
     """
     most = min(combinations, images // (FEWEST_PER_CLASS * classes))
-    last = 0
-    while FACTOR ** (last + 1) <= most:
-        last += 1
+    last = int(math.log(most, FACTOR)) if most else 0  # as scikit-learn counts, and rounds
     first = -(-images // FACTOR**last)
     powers = [FACTOR**number for number in range(last + 1)]
     return [(-(-combinations // power), first * power) for power in powers]
@@ -290,7 +289,9 @@ def search(
             factor=FACTOR,
             resource="images",
             min_resources=rounds[0][1],
-            max_resources=rounds[-1][1],
+            # one more than the last round has: scikit-learn divides by the first, takes the
+            # logarithm, and of an exact 243 would find 4.99 threes
+            max_resources=rounds[-1][1] + rounds[0][1],
             random_state=random_seed,
             return_train_score=False,
             **how,

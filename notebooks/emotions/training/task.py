@@ -148,6 +148,7 @@ def prepare(
     The backbone is built for `settings.image_size` under the dtype policy `policy`; `left_out`,
     bool (n,), are training images to leave out.
     """
+    teachers = distillation.read(settings, data) if settings.distillation else None
     training, validation = split_rows(data, settings, left_out)
     pooling = pooling_model(settings, backbone, policy)
     inputs, test_inputs, change = _inputs(settings, data, backbone, policy, progress)
@@ -187,7 +188,7 @@ def prepare(
         block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
         digest(backbone.model),
         policy,
-        distillation.read(settings, data) if settings.distillation else None,
+        teachers,
         tuple((v, keras.ops.convert_to_numpy(v)) for v in model.variables),
     )
     model.compile(**task.compiling())

@@ -11,6 +11,7 @@ import psutil
 from distributed import Client, LocalCluster
 from distributed.security import Security
 
+from emotions.files import one_line
 from emotions.settings import LOCAL_WORKERS, Settings
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -68,7 +69,7 @@ def _of_scheduler(settings: Settings) -> Client:
     except (OSError, ValueError) as error:
         raise ClusterError(
             f"The Dask scheduler {settings.scheduler} cannot be used "
-            f"({str(error).splitlines()[0]}): start it with `dask scheduler`, check address and "
+            f"({one_line(error)}): start it with `dask scheduler`, check address and "
             "certificates, or leave the setting scheduler out."
         ) from None
 

@@ -49,7 +49,7 @@ class LiveTraining(Shown):
         super().__init__(faces=False)
         self.task, self.title = task, title
         self.stop = threading.Event()
-        self.movement = Movement(task.whole)
+        self.movement = Movement(task.whole, task.start)
         self.button = ipywidgets.Button(
             description="Stop training",
             icon="stop",
