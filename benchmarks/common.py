@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -126,6 +127,7 @@ def with_peers(about: str, words: int) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny, to see that it runs")
     parser.add_argument("--serve", nargs=words, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    arguments.peers = os.path.abspath(arguments.peers)  # it is started in another folder
     arguments.rounds = 1 if arguments.quick else arguments.rounds
     return arguments
 
@@ -146,7 +148,8 @@ def peak() -> float:
     """Return the most memory this process has had in RAM so far, in MiB."""
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts bytes, Linux KiB
+    return most / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def course_settings(**changes: Any) -> Any:

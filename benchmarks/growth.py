@@ -4,7 +4,7 @@
 
 The sets are made up and lie on the disk, as the course's caches do. Heads are trained on features
 of 1, 4 and 16 times as many images as FER-2013 has. Sending 16 times as many through the backbone
-would take an hour here, so extraction is measured at a sixteenth, a quarter and once its size.
+would take half an hour, so extraction is measured at a sixteenth, a quarter and once its size.
 Each measurement has a process of its own.
 """
 

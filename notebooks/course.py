@@ -88,7 +88,8 @@ def run_notebooks(notebooks: Sequence[Path], course: Prepared) -> list[Path]:
 def execute(notebook: Path, settings: Settings) -> nbformat.NotebookNode:
     """Run a notebook in a fresh kernel, in its own folder, and return it with its outputs."""
     with tempfile.TemporaryDirectory(prefix="course-") as temporary:
-        command = [sys.executable, "-m", "jupyter", "nbconvert", "--execute", "--to", "notebook"]
+        # not `jupyter nbconvert`: that starts the first one on the PATH, perhaps of another Python
+        command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "notebook"]
         command += ["--config", str(CONFIGURATION), "--output-dir", temporary, notebook.name]
         ended = subprocess.run(
             command,
@@ -185,7 +186,7 @@ def seen_from_here(path: Path) -> Path:
 def lab(arguments: Sequence[str]) -> int:
     """Start JupyterLab on the first notebook; returns its exit status."""
     first = course_notebooks()[:1]
-    command = [sys.executable, "-m", "jupyter", "lab", *(path.name for path in first)]
+    command = [sys.executable, "-m", "jupyterlab", *(path.name for path in first)]
     command += [f"--ServerApp.tornado_settings={LARGE_MESSAGES}", *arguments]
     return subprocess.run(command, cwd=NOTEBOOKS, check=False).returncode
 

@@ -7,6 +7,8 @@ The reference results of FER-2013, which are part of the repository, stay. Needs
 Python's standard library.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import shutil
@@ -14,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-CACHES = {"__pycache__", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints"}
+CACHES = {"__pycache__", ".pytest_cache", ".ruff_cache", ".hypothesis", ".ipynb_checkpoints"}
 FOREIGN = {".git", ".venv", "data", "output"}  # of the root, they hold no such caches of ours
 # what .gitignore keeps of output/fer2013
 REFERENCE = (".csv", ".json", ".png")

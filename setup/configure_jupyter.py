@@ -9,6 +9,8 @@ JupyterLab's *Save and Export Notebook As*, use notebooks/jupyter_nbconvert_conf
 folder. Needs nothing but the standard library.
 """
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 

@@ -5,7 +5,10 @@
 Needs nothing but Python's standard library, so that it runs on a fresh machine.
 """
 
+from __future__ import annotations
+
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +18,22 @@ from configure_jupyter import configure
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
-def complain_about_python(version: tuple[int, int]) -> str | None:
-    """Return one sentence with the mend if TensorFlow has no wheel for `version`, else None."""
+def complain_about_python(version: tuple[int, int], machine: str = "") -> str | None:
+    """Return one sentence with the mend if TensorFlow has no wheel for a computer, else None.
+
+    `machine` is what `platform` calls it, such as "Darwin x86_64".
+    """
+    if machine == "Darwin x86_64":
+        return (
+            "TensorFlow comes no longer for Macs with Intel's processors: run the course on Colab "
+            "or Binder (README.md), or in a container of Linux."
+        )
     if OLDEST <= version <= NEWEST:
         return None
     return (
         f"This is Python {version[0]}.{version[1]}, but TensorFlow 2.21 needs Python 3.11, 3.12 "
-        "or 3.13: install one of them and say `make PYTHON=python3.12 ...`."
+        "or 3.13: install one of them and say `make PYTHON=python3.12 ...` (on Windows "
+        "`py -3.12 setup/install.py .venv requirements.lock`)."
     )
 
 
@@ -60,7 +72,9 @@ def install(folder: Path, lock: Path) -> None:
 
 def main(folder: Path, lock: Path) -> None:
     """Set up the environment `folder` from `lock`."""
-    complaint = complain_about_python(sys.version_info[:2])
+    complaint = complain_about_python(
+        sys.version_info[:2], f"{platform.system()} {platform.machine()}"
+    )
     if complaint:
         sys.exit(complaint)
     make_environment(folder)

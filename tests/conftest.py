@@ -1,6 +1,8 @@
 """Puts the course's package on the path, as Jupyter does for the notebooks, and brings data."""
 
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +16,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Your own parameters must not change what the tests see, not even while fixtures are made.
 for _name in [name for name in os.environ if name.startswith("EMOTIONS_")]:
     del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def tracked() -> list[str]:
+    """Return the names of the committed files; skip where this is no checkout, or no git is."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no git checkout, so nothing is committed")
+    listed = ["git", "-c", "core.quotePath=off", "ls-files"]
+    listed = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()
 
 
 @pytest.fixture(scope="session")

@@ -333,7 +333,7 @@ def test_nbconvert_by_hand_uses_the_courses_settings(place: str, tmp_path: Path)
     registered = configure(tmp_path / "environment")
     subprocess.run(
         [
-            *(sys.executable, "-m", "jupyter", "nbconvert", "--execute", "--to", "html"),
+            *(sys.executable, "-m", "nbconvert", "--execute", "--to", "html"),
             *("--output-dir", str(tmp_path), str(notebook)),
         ],
         cwd={"root": ROOT, "notebooks": ROOT / "notebooks"}[place],

@@ -1,5 +1,6 @@
 """The environment: one list of requirements, a lock that satisfies it, and what is installed."""
 
+import ast
 import re
 import sys
 from importlib.metadata import version
@@ -55,6 +56,7 @@ def test_the_lock_satisfies_the_environment(wanted: Requirement):
         assert wanted.specifier.contains(exact.version, prereleases=True)
 
 
+@pytest.mark.skipif(Path(sys.prefix, "conda-meta").is_dir(), reason="conda chooses in the ranges")
 @pytest.mark.parametrize("wanted", DIRECT, ids=str)
 def test_what_is_installed_is_what_is_locked(wanted: Requirement):
     name = canonicalize_name(wanted.name)
@@ -99,11 +101,24 @@ def test_the_bounds_of_python_stand_once():
     assert install.OLDEST <= sys.version_info[:2] <= install.NEWEST
 
 
-@pytest.mark.parametrize("wrong", [(3, 10), (3, 14), (2, 7)])
+@pytest.mark.parametrize("wrong", [(3, 10), (3, 14), (3, 7)])
 def test_a_wrong_python_is_told_the_mend(wrong: tuple[int, int]):
     complaint = install.complain_about_python(wrong)
     assert f"This is Python {wrong[0]}.{wrong[1]}" in complaint
-    assert "make PYTHON=python3.12" in complaint
+    assert "make PYTHON=python3.12" in complaint and "py -3.12 setup" in complaint
+
+
+@pytest.mark.parametrize("name", ["install", "configure_jupyter", "clean"])
+def test_a_script_of_the_system_s_python_is_read_by_an_old_one(name: str):
+    """Up to 3.9 `str | None` is an error where Python looks at it, so that no mend is told."""
+    code = (ROOT / "setup" / f"{name}.py").read_text(encoding="utf-8")
+    assert "\nfrom __future__ import annotations\n" in code
+    ast.parse(code, feature_version=(3, 7))
+
+
+def test_a_mac_without_packages_is_told_where_to_go():
+    assert "Colab" in install.complain_about_python(install.NEWEST, "Darwin x86_64")
+    assert install.complain_about_python(install.NEWEST, "Darwin arm64") is None
 
 
 def test_a_right_python_hears_nothing():

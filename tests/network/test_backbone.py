@@ -193,8 +193,12 @@ def test_random_weights_follow_the_seed(tmp_path):
 
 
 def test_precision_follows_the_processor(monkeypatch):
+    devices = ["cpu:0"]
+    monkeypatch.setattr(backbone.keras.distribution, "list_devices", lambda: devices)
     monkeypatch.setattr(backbone, "cpuinfo", lambda name: "sse2 amx_bf16")
     assert backbone.choose_precision("auto") == "mixed_bfloat16"
     monkeypatch.setattr(backbone, "cpuinfo", lambda name: "sse2 avx2")
     assert backbone.choose_precision("auto") == "float32"
     assert backbone.choose_precision("mixed_bfloat16") == "mixed_bfloat16"
+    devices.append("gpu:0")
+    assert backbone.choose_precision("auto") == "mixed_bfloat16"

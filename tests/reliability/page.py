@@ -36,8 +36,8 @@ AGAIN = """## To do it again
 | of the whole course | `.venv/bin/python tests/reliability/kills.py --kills 9 report` | 2 h |
 | the same answer | `.venv/bin/python tests/reliability/same_answer.py` | 6 min |
 | long runs | `.venv/bin/python tests/reliability/long_runs.py` | 15 min |
-| more fuzzing | `FUZZ_EXAMPLES=3000 .venv/bin/pytest tests/reliability/test_fuzzing.py` | 6 min |
-| disk, network | `COURSE_LONG_TESTS=1 .venv/bin/pytest tests/reliability/test_faults.py` | 3 min |
+| more fuzzing | `FUZZ_EXAMPLES=3000 PYTEST tests/reliability/test_fuzzing.py` | 6 min |
+| disk, network | `COURSE_LONG_TESTS=1 PYTEST tests/reliability/test_faults.py` | 3 min |
 | this page | `.venv/bin/python tests/reliability/page.py` | 20 s |
 
 A sample of each is part of `make test`.
@@ -46,7 +46,7 @@ Known vulnerabilities of the locked packages: `pip-audit -r requirements.lock --
 database on the network; pip-audit is no part of this environment, and the database was not asked
 for this page. What stands in for it until somebody asks: every package is locked to one version
 with its hashes, and pip refuses any other file.
-"""
+""".replace("PYTEST", ".venv/bin/python -m pytest")
 
 
 def table(head: list[str], rows: list[list[object]]) -> str:

@@ -276,7 +276,7 @@ def every_explorer(images: ImageSet, network, monkeypatch) -> dict:
 
 @pytest.mark.parametrize("name", ["browser", "confusion", "units", "maps", "input"])
 def test_a_move_draws_one_picture_of_few_axes(faces, network, monkeypatch, name):
-    """Axes and drawings are what costs time: this counts them, `RELIABILITY.md` has the seconds."""
+    """Axes and drawings are what costs time: this counts them, `benchmarks/` has the seconds."""
     make, moves = every_explorer(faces, network, monkeypatch)[name]
     widget, drawn = make(), []
     as_png = explorer.as_png

@@ -57,6 +57,14 @@ def assert_equal(found: list, wanted: list) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_smoothed_labels_ask_for_less_than_certainty(tmp_path):
+    certain = np.eye(3, dtype="f4")
+    for smoothing, low in ((0.0, 0.0), (0.1, 0.5)):
+        loss = some_task(tmp_path, label_smoothing=smoothing, mixup=0.1, class_weights=False)
+        found = float(loss.compiling()["loss"](certain, certain))
+        assert low <= found < low + 1
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """Return what comes out of a training that nothing disturbs."""
