@@ -80,6 +80,10 @@ def test_a_grid_is_json_in_the_environment(monkeypatch: pytest.MonkeyPatch):
     assert spelt == {"optimizer": ["SGD", "Adam"], "dropout": [0.5]}
     monkeypatch.setenv("EMOTIONS_GRID", '{"units": [8, 16]}')
     assert read_settings().grid == {"units": [8, 16]}
+    twice = read_settings(grid='{"optimizer": ["SGD", "sgd"], "dropout": [0, 0.0]}').grid
+    assert twice == {"optimizer": ["SGD"], "dropout": [0.0]}  # each fit once
+    with pytest.raises(SettingsError, match="no parameter to try"):
+        read_settings(grid="{}")
     monkeypatch.setenv("EMOTIONS_GRID", "{units")
     with pytest.raises(SettingsError, match="JSON"):
         read_settings()

@@ -167,7 +167,7 @@ class Settings(BaseSettings):
         "auto", description="number format of the backbone"
     )
     validation_share: Common[float] = Field(
-        0.1, gt=0, lt=0.9, description="share of the training images split off to choose by"
+        0.1, gt=0, le=0.5, description="share of the training images split off to choose by"
     )
     leave_out: bool = Field(
         False, description="leave out the training images that notebook 01 listed as faulty"
@@ -254,7 +254,10 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is not one of {', '.join(allowed)}")
             if not values:
                 raise ValueError(f"{name!r} has no values to try")
-        return {name: [cls._checked(name, x) for x in values] for name, values in grid.items()}
+        if not grid:
+            raise ValueError("there is no parameter to try")
+        checked = {name: [cls._checked(name, x) for x in values] for name, values in grid.items()}
+        return {name: list(dict.fromkeys(values)) for name, values in checked.items()}  # each once
 
     @classmethod
     def _checked(cls, name: str, value: Any) -> Any:

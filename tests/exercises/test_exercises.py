@@ -165,7 +165,7 @@ MISTAKES = [
      "    s = pd.Series(y).groupby(g)\n    return s.agg(lambda x: x.value_counts().iloc[0]).sum()",
      "how many images"),
     *((name, answer, "percentage") for name, answer in (
-        ("best_possible", "def best_possible(g, y):\n    return 80.0"),
+        ("best_possible", "def best_possible(g, y):\n    return 75.0"),
         ("recall_per_emotion",
          "def recall_per_emotion(m):\n    return 100 * np.diag(m) / m.sum(axis=1)"),
         ("half_width", "def half_width(p, n):\n    return 196 * (p * (1 - p) / n) ** 0.5"),
@@ -178,6 +178,10 @@ MISTAKES = [
      "    return (pd.Series(y).groupby(g).transform('nunique') == 1).mean()", "as lost"),
     ("best_possible", "def best_possible(g, y):\n"
      "    return (pd.Series(y).groupby(g).nunique() == 1).mean()", "Count images"),
+    ("best_possible", "def best_possible(g, y):\n    s = pd.Series(y).groupby(g).nunique()\n"
+     "    return 1 - (s - 1).sum() / len(y)", "one image of each group"),
+    ("class_numbers", "def class_numbers(n):\n"
+     "    return {k: np.eye(4)[i] for i, k in enumerate(n)}", "one whole number"),
     ("class_numbers", "def class_numbers(n):\n    return {k: i + 1 for i, k in "
      "enumerate(sorted(n))}", "0, 1, 2, 3"),
     ("class_numbers", "def class_numbers(n):\n    return sorted(n)", "dictionary"),
@@ -193,6 +197,7 @@ MISTAKES = [
     ("leaked", "def leaked(g, a, b):\n    return len(set(a) & set(b))", "row numbers"),
     ("leaked", "def leaked(g, a, b):\n    return len(set(g[a]) & set(g[b]))", "count rows"),
     ("leaked", "def leaked(g, a, b):\n    return np.isin(g[b], g[a]).mean()", "share"),
+    ("leaked", "def leaked(g, a, b):\n    return np.isin(g[a], g[b]).sum()", "rows on the left"),
     ("repaired_input", "def network_input(grey):\n    return grey / 255", "three channels"),
     ("repaired_input", "def network_input(grey):\n"
      "    return np.stack([grey] * 3, -1) / 255 - preprocessing.VGGFACE_MEAN", "same black"),
@@ -244,6 +249,7 @@ MISTAKES = [
     ("as_good", "def as_good(m, s):\n    return (m + s > m.max()).sum()", "own spread"),
     ("as_good", "def as_good(m, s):\n    return (m > m.max() - s[m.argmax()]).sum() - 1", "itself"),
     ("as_good", "def as_good(m, s):\n    return (m > m[0] - s[0]).sum()", "first row"),
+    ("as_good", "def as_good(m, s):\n    return (m > m.max() - s.max()).sum()", "largest of all"),
     ("honest_score", "def honest_score(v, t):\n    return t.max()", "choose on the test"),
     ("honest_score", "def honest_score(v, t):\n    return v.max()", "validation accuracy"),
     ("honest_score", "def honest_score(v, t):\n    return t[((v + t) / 2).argmax()]", "Half"),
@@ -276,7 +282,9 @@ MISTAKES = [
     ("square", "def square(x, y, w, h):\n    return x, y, w, h", "stretched"),
     ("square", "def square(x, y, w, h):\n    s = min(w, h)\n"
      "    return x + (w - s) // 2, y + (h - s) // 2, s, s", "longer side"),
+    ("square", "def square(x, y, w, h):\n    return x - (h - w) // 2, y, h, h", "a wider one"),
     ("careful", "def careful(p, n, t):\n    return n[p.argmax()]", "always names"),
+    ("careful", "def careful(p, n, t):\n    return np.array(n)[p >= t]", "return its name; else"),
     ("careful", "def careful(p, n, t):\n"
      "    return n[p.argmax()] if p.max() < t else 'unsure'", "wrong way round"),
 ]  # fmt: skip

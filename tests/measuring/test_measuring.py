@@ -303,6 +303,16 @@ def test_labels_are_judged_though_a_class_between_others_has_no_image():
     assert (first["row"], first["label"], first["suggested"]) == (5, "sad", "angry")
 
 
+def test_a_classifier_fits_data_of_its_emotions_and_form(trained):
+    course, task, _, _ = trained
+    made = classifier.Classifier(task.whole, task.classes, {})
+    assert made.fits(course.data)
+    train = course.data.train
+    larger = replace(train, images=np.zeros((len(train), 64, 64, 1), np.uint8))
+    assert not made.fits(replace(course.data, train=larger))
+    assert not replace(made, classes=("a", "b")).fits(course.data)
+
+
 def test_a_calibrated_classifier_says_the_same_less_or_more_surely(trained):
     course, task, *_ = trained
     first = classifier.Classifier(task.whole, task.classes, {})

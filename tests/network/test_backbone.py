@@ -173,6 +173,14 @@ def test_weights_are_checked_before_use(damage, tmp_path):
     assert "choose the weights hed" in str(caught.value)
 
 
+def test_a_name_by_which_keras_takes_the_file_for_another_is_refused(tmp_path):
+    for name in ("faces.weights.h5", "faces.H5"):
+        write_legacy_file(tmp_path / name)
+        with pytest.raises(backbone.WeightsError, match="rename it") as caught:
+            backbone.build(str(tmp_path / name), 48, tmp_path, 1)
+        assert name in str(caught.value)
+
+
 def test_hed_fills_all_thirteen_convolutions_in_order(tmp_path):
     built = backbone.build("hed", 48, tmp_path, 1)
     untrained = backbone.build("random", 48, tmp_path, 1)

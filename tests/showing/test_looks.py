@@ -73,12 +73,27 @@ def test_training_and_validation_are_told_apart_with_every_vision(vision):
         assert apart >= LEAST_DIFFERENCE, (one, other)
 
 
-def network_drawn(layer: str = "pool5") -> Figure:
+def network_drawn(layer: str = "pool5", side: int = 48) -> Figure:
     """Return the drawing of a network with a head for twenty classes."""
-    made = backbone.build("random", 48, settings.ROOT, 0)
+    made = backbone.build("random", side, settings.ROOT, 0)
     dense = keras.layers.Dense
     head = keras.Sequential([dense(256, "relu", name="fc-256"), dense(20, "softmax", name="fc-20")])
     return network_plots.architecture(made.model, head, layer, TITLE)
+
+
+@pytest.mark.parametrize("side", [48, 96])
+def test_the_drawing_of_a_network_is_as_high_as_its_boxes(side):
+    (axis,) = network_drawn(side=side).axes
+    low, high = axis.get_ylim()
+    ends = [(patch.get_y(), patch.get_y() + patch.get_height()) for patch in axis.patches]
+    assert low < min(end[0] for end in ends) and max(end[1] for end in ends) < high
+
+
+def test_mean_and_changed_faces_keep_their_colours():
+    """Of colours matplotlib takes numbers with a point for fractions: 200.0 would be white."""
+    face = np.full((4, 4, 3), 200.0)
+    (axis,) = plots.pictures([face], ["mean"], TITLE).axes
+    assert (np.asarray(axis.images[0].get_array()) == 200).all()
 
 
 def searched() -> Figure:

@@ -15,7 +15,7 @@ def halved(folder: Path, **changes: object) -> report.Results:
         "grid": GRID, "fits": 54, "folds": 3, "grid_epochs": 10, "search": "halving",
         "features": "pool5 averaged", "best_parameters": {"units": 8}, "spread": 0.01,
         "accuracy_cross_validated": 0.4, "accuracy_test": 0.41, "best_layer": "pool3",
-        "best_layer_test": 0.5, "best_layer_validation": 0.55,
+        "best_layer_test": 0.5, "best_layer_validation": 0.55, "weights": "hed (a stand-in)",
     } | changes  # fmt: skip
     training = {
         "baselines": {"logistic regression on pixels": 0.3, "always the largest class": 0.2},
@@ -98,6 +98,20 @@ def test_without_measured_recipes_the_report_begins_with_what_was_trained_here(t
     assert "FER-2013" not in said and "pixels gets 30.0%" in said
     assert "DeepFace" not in results.sources_table().data
     assert results.best_picture().alt and (tmp_path / "best.png").is_file()
+
+
+def test_notebook_5_has_its_own_weights_and_no_share_is_above_all(tmp_path: Path):
+    content = halved(tmp_path, weights="VGG-Face", best_layer_test=0.999).content
+    table = standing.of_notebooks(content["training"], content["grid_search"])
+    assert table["weights"].tolist() == ["none", "none", "hed", "VGG-Face", "VGG-Face"]
+    assert table["high"].max() == 1 and table["low"].min() >= 0
+
+
+def test_an_emotion_may_be_called_none(tmp_path: Path):
+    head = "class,precision,recall,f1-score,support\n"
+    (tmp_path / "r.csv").write_text(f"{head}None,0.5,0.5,0.5,3\n", encoding="utf-8")
+    shown = report.Results(tmp_path, {}).classification_report("r").data
+    assert "<th>None</th>" in shown and "NaN" not in shown
 
 
 def test_without_a_training_the_weights_are_those_of_the_surgery(tmp_path: Path):

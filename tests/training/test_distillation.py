@@ -13,8 +13,10 @@ from emotions.training.batches import Changes
 from test_fit import assert_equal, digits, some_task
 
 PROBABILITIES = np.tile(np.array([0.1, 0.2, 0.7], "f4"), (150, 1))
+OTHERS = {"title": "Others"}
 SOFT = distillation.SoftLabels(PROBABILITIES, ("hour (hed, 3)",), 50.0, 3, 0.1)
-DATA = SimpleNamespace(name="faces", title="Faces", fingerprint="abc")
+IMAGES = SimpleNamespace(order=lambda: "one order")
+DATA = SimpleNamespace(name="faces", title="Faces", fingerprint="abc", train=IMAGES)
 
 
 def test_a_share_of_each_label_is_the_teachers():
@@ -59,7 +61,10 @@ def test_soft_labels_that_cannot_be_used_end_in_one_sentence(tmp_path):
     np.testing.assert_array_equal(kept.probabilities, PROBABILITIES)
     assert replace(kept, probabilities=PROBABILITIES) == SOFT
     with pytest.raises(DataError, match="of other images than Others"):
-        distillation.read(settings, SimpleNamespace(name="faces", title="Others", fingerprint="x"))
+        distillation.read(settings, SimpleNamespace(**vars(DATA) | {"fingerprint": "x", **OTHERS}))
+    renamed = SimpleNamespace(order=lambda: "another order")
+    with pytest.raises(DataError, match="of other images than Others"):
+        distillation.read(settings, SimpleNamespace(**vars(DATA) | {"train": renamed, **OTHERS}))
     with pytest.raises(DataError, match=r"set random_seed to 3, or run .* with 4"):
         distillation.read(settings.changed(random_seed=4), DATA)
     with pytest.raises(DataError, match=r"set validation_share to 0\.1"):

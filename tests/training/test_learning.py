@@ -1,6 +1,7 @@
 """Features, surgery, training, grid search, evaluation: on a few drawn faces."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -91,6 +92,27 @@ def test_the_split_keeps_copies_together_and_classes_in_their_share():
     np.testing.assert_array_equal(choose, again[1])
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_split_is_as_near_to_its_share_as_whole_folds_allow():
+    labels = np.append(np.arange(60) % 2, 2)  # one image of the third class
+    for wanted, found in ((0.1, 1 / 10), (0.4, 1 / 3), (0.5, 1 / 2)):
+        _, choose = preprocessing.split_off_validation(labels, np.arange(61), wanted, 7)
+        assert len(choose) / 61 == pytest.approx(found, abs=0.03)
+    with pytest.raises(DataError, match="one training image"):
+        preprocessing.split_off_validation(np.arange(5), np.arange(5), 0.1, 7)
+
+
+def test_features_of_renamed_images_are_computed_anew(make_course, hed, monkeypatch):
+    """A fingerprint does not tell their order, by which the features lie."""
+    course, keys = make_course(), []
+    monkeypatch.setattr(training, "features", lambda images, key, *_: keys.append(key) or [])
+    train = course.data.train
+    for files in (train.files, train.files, train.files[::-1]):
+        data = replace(course.data, train=replace(train, files=files))
+        training.kept_features(course.settings, data, "train", hed, [])
+    assert keys[0] == keys[1] != keys[2]
+
+
 # ---------------------------------------------------------------- features
 
 
@@ -144,12 +166,19 @@ def test_another_mean_weight_or_layer_is_another_feature(make_course, hed):
     assert len(keys) == len(others) + 1
 
 
-def test_larger_inputs_give_flattened_maps_of_the_same_side(make_course):
-    course = make_course(image_size=96, layer="pool3", pooling="flatten")
-    model = backbone.build("random", 96, course.settings.data, 3)
+@pytest.mark.parametrize("side", [52, 96])
+def test_larger_inputs_give_flattened_maps_of_the_same_side(make_course, side):
+    course = make_course(image_size=side, layer="pool3", pooling="flatten")
+    model = backbone.build("random", side, course.settings.data, 3)
     spec = training.feature_spec(course.settings, course.data, "float32")
     large = features.extractor(course.data.train.images.shape[1:], model, [spec])
     assert large.output_shape == (None, 6, 6, 256)
+
+
+def test_a_head_may_have_as_many_units_as_there_are_classes():
+    statistics = np.zeros(12), np.ones(12)
+    head = classifier.head((12,), 7, units=7, dropout=0, statistics=statistics, random_seed=1)
+    assert head.output_shape == (None, 7) and head.layers[-2].units == 7
 
 
 def test_both_precisions_agree_within_the_bound(make_course, hed):

@@ -215,10 +215,14 @@ def open_backbone(course: Course) -> tuple[backbone.Backbone, str]:
 
 
 def operated(course: Course, made: backbone.Backbone, policy: str) -> backbone.Backbone:
-    """Return the backbone changed as the settings say, by 512 training faces, for a precision."""
+    """Return the backbone changed as the settings say, by 512 training faces, for a precision.
+
+    By fewer if they are larger than 48 pixels, so that their maps take as much memory.
+    """
     settings = course.settings
+    faces = max(32, 512 * 48**2 // max(48, settings.image_size) ** 2)
     random = np.random.default_rng(settings.random_seed)
-    rows = random.permutation(course.split()[0])[:512]
+    rows = random.permutation(course.split()[0])[:faces]
     faces = training.prepared_images(settings, course.data, np.sort(rows))
     changed = operate(made, settings, faces)
     if policy == "float32":

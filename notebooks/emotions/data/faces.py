@@ -10,6 +10,7 @@ I. J. Goodfellow et al.: *Challenges in Representation Learning: A report on thr
 learning contests*. ICML 2013 workshop, arXiv:1307.0414. That is where FER-2013 comes from.
 """
 
+import hashlib
 import re
 import shutil
 import unicodedata
@@ -40,6 +41,10 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def order(self) -> str:
+        """Return a mark of the names and their order, which a fingerprint does not tell."""
+        return hashlib.sha256("\0".join(self.files).encode("utf-8", "replace")).hexdigest()[:16]
 
     def some(self, rows: np.ndarray) -> "ImageSet":
         """Return the images of some rows, int (n,), in their order."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from emotions.exercises.verdict import Verdict, call, exercise, judge, number
+from emotions.exercises.verdict import Verdict, call, exercise, judge, number, same
 
 NAMES = ("angry", "happy", "sad")
 
@@ -30,8 +30,12 @@ def sum_of_all(answer: Any) -> Verdict:
 def square(answer: Callable[[int, int, int, int], tuple[int, int, int, int]]) -> Verdict:
     """Check a function that makes the smallest square with the same middle around a box."""
     box = (100, 50, 40, 60)
+    found, wide = call(answer, *box), call(answer, 100, 50, 60, 40)
+    if same(found, (90, 50, 60, 60)) and not same(wide, (100, 40, 60, 60)):
+        return Verdict(False, "A box that is higher than wide becomes the right square, a wider "
+                       "one does not. Take the longer side, whichever it is.")  # fmt: skip
     return judge(
-        call(answer, *box),
+        found,
         (90, 50, 60, 60),
         "Nothing of the face is cut off and nothing is stretched. Training faces were square too.",
         ((100, 50, 60, 60), "It has the right size, but it grew to the right only: the middle "

@@ -52,7 +52,7 @@ def smallest_input(answer: Any) -> Verdict:
 @exercise("Write the function: it returns how many rows on the right have a copy on the left.")
 def leaked(answer: Callable[[np.ndarray, np.ndarray, np.ndarray], int]) -> Verdict:
     """Check a function of copy groups and two lists of rows: how many rows on the right leak."""
-    groups = np.array([7, 7, 3, 4, 4, 4, 9, 9, 1, 5, 4])
+    groups = np.array([7, 7, 3, 4, 4, 4, 9, 9, 1, 7, 4])
     left, right = np.array([0, 2, 3, 6, 9, 10]), np.array([1, 4, 5, 7, 8])
     return judge(
         number(call(answer, groups, left, right)),

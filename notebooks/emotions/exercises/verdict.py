@@ -84,8 +84,11 @@ def same(found: Any, wanted: Any, tolerance: float = 1e-6) -> bool:
     try:
         values, aim = np.asarray(found, dtype=float), np.asarray(wanted, dtype=float)
     except (TypeError, ValueError, OverflowError):
-        values, aim = np.asarray(found, dtype=object), np.asarray(wanted, dtype=object)
-        return type(found) is type(wanted) and np.array_equal(values, aim)
+        try:
+            values, aim = np.asarray(found, dtype=object), np.asarray(wanted, dtype=object)
+            return type(found) is type(wanted) and np.array_equal(values, aim)
+        except ValueError:  # arrays inside it, which are neither true nor false
+            return False
     return values.shape == aim.shape and np.allclose(values, aim, rtol=0, atol=tolerance)
 
 

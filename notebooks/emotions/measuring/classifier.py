@@ -34,6 +34,11 @@ class Classifier:
     classes: tuple[str, ...]  # output k is the probability of classes[k]
     details: dict  # what else was saved beside it: data, weights, parameters
 
+    def fits(self, data: FaceData) -> bool:
+        """Tell whether it knows the emotions of a data set, and takes images of that form."""
+        of_data = data.train.classes, data.train.images.shape[1:]
+        return (self.classes, self.model.input_shape[1:]) == of_data
+
     def probabilities(self, image_file: Path) -> pd.Series:
         """Return the probability of each emotion for one image file, the highest first."""
         _, side, _, channels = self.model.input_shape

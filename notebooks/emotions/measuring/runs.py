@@ -69,13 +69,15 @@ def predictions(
             f"The classifier in {folder} was trained on {about['data']}, but these are other "
             f"images ({data.title}): give the same data, or move that folder away."
         )
-    if not file.is_file():
+    order = f"{data.train.order()}-{data.test.order()}"
+    known = file.is_file() and np.load(file).get("order", order) == order
+    if not known:  # or of the same images by other names, in another order
         model = load(folder / FILE, about["precision"]).model
         rows = validation_rows(data, settings, about)
         validation = scores.predict(model, data.train.images[rows], views, progress=progress)
         test = scores.predict(model, data.test.images, views, progress=progress)
         with replacing(file) as temporary:
-            np.savez(temporary, rows=rows, validation=validation, test=test)
+            np.savez(temporary, rows=rows, validation=validation, test=test, order=order)
     with np.load(file, allow_pickle=False) as kept:
         return kept["rows"], kept["validation"], kept["test"]
 

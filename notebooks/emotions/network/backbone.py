@@ -64,6 +64,11 @@ def build(weights: str, image_size: int, folder: Path, random_seed: int) -> Back
                 f"{fault}: put keras-vggface's {WEIGHTS_FILE} (58.9 MB) in its place, or choose "
                 "the weights hed."
             )
+        if file.suffix not in (".h5", ".hdf5") or file.name.endswith(".weights.h5"):
+            raise WeightsError(
+                f"By its name Keras takes {file} for a file of another layout: rename it, so that "
+                "it ends in .h5 and not in .weights.h5."
+            )
         model.load_weights(str(file), by_name=True)
     mark = digest(model)
     title = TITLES.get(weights, f"file {Path(weights).name} ({mark[:8]})")

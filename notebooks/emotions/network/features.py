@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -47,7 +46,7 @@ def feature_layer(
     if pooling == "average":
         name = f"{layer}_mean"
         return keras.layers.GlobalAveragePooling2D(dtype="float32", name=name)(maps)
-    factor = math.ceil(image_size / SEED_SIZE)
+    factor = max(1, round(image_size / SEED_SIZE))
     if pooling == "maps" or factor == 1:
         return maps
     return keras.layers.AveragePooling2D(

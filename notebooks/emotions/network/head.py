@@ -44,7 +44,9 @@ def head(
         classes,
         activation="softmax",
         kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
-        name=f"fc-{classes}",
+        name=f"fc-{classes}"
+        if units != classes
+        else f"fc-{classes}-softmax",  # a name is one layer's
     )(x)
     return keras.Model(inputs, x, name="head")
 

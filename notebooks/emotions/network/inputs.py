@@ -1,11 +1,12 @@
 """From image to network input: three channels, BGR, mean subtracted; and the validation split."""
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from emotions.files import row_by_row
+from emotions.files import DataError, row_by_row
 from emotions.network.quiet_keras import keras
 
 # B, G, R; what keras_vggface.utils.preprocess_input(version=1) subtracts, the mean of the
@@ -72,10 +73,14 @@ def split_off_validation(
     """Return the rows to train on and those to validate on, sorted; copies stay on one side.
 
     Labels and groups of copies are int (n,). The split is stratified by class, and comes as near
-    to the validation share as whole folds allow. The same seed gives the same split.
+    to the validation share as whole folds allow. The same seed gives the same split. If no class
+    has two images, it is a DataError.
     """
-    smallest_class = int(np.unique(labels, return_counts=True)[1].min())
-    folds = max(2, min(round(1 / share), smallest_class))  # each fold needs one of each class
+    counts = np.unique(labels, return_counts=True)[1]
+    if counts.max() < 2:
+        raise DataError("Each emotion has one training image: too few to choose by, add some.")
+    smallest_class = counts[counts > 1].min()  # each fold needs one; a class of one has none
+    folds = min(range(2, smallest_class + 1), key=lambda folds: abs(1 / folds - share))
     return _first_fold(tuple(labels.tolist()), tuple(groups.tolist()), folds, random_seed)
 
 
@@ -84,7 +89,9 @@ def _first_fold(
     labels: tuple[int, ...], groups: tuple[int, ...], folds: int, random_seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
-    training, validation = next(splitter.split(labels, labels, groups))
+    with warnings.catch_warnings():  # loading has said which classes are small
+        warnings.filterwarnings("ignore", "The least populated class")
+        training, validation = next(splitter.split(labels, labels, groups))
     for rows in (training, validation):
         rows.flags.writeable = False  # all who ask get the same arrays
     return training, validation

@@ -37,7 +37,8 @@ def architecture(backbone: keras.Model, head: keras.Model, layer: str, title: st
         shape = f"{side}x{side}x{channels}" if side > 1 else f"{channels}"
         axis.text(place + width / 2, -height / 2 - 0.35, shape, ha="center", fontsize=9)
         place += width + 0.75
-    axis.set(xlim=(-0.3, place), ylim=(-3.2, 3.2))
+    top = 0.95 + max(patch.get_height() for patch in axis.patches) / 2
+    axis.set(xlim=(-0.3, place), ylim=(-top, top))
     axis.set_axis_off()
     figure.suptitle(title)
     kinds = [Patch(color=FROZEN, label="frozen"), Patch(color=ACCENT, label="learns")]

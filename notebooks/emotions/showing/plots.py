@@ -129,6 +129,8 @@ def tile(
         What is black and what is white; None stands for the image's own lowest and highest value.
     """
     image = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
+    if image.ndim == 3:  # of colours matplotlib takes fractions from 0 to 1, or whole numbers
+        image = np.clip(image, 0, 255).astype(np.uint8)
     height, width = np.array(image.shape[:2]) * side / max(image.shape[:2])
     extent = (left, left + width, top + height, top)
     axis.text(left + side / 2, top - 0.03 * side, caption, ha="center", va="bottom", fontsize=10)

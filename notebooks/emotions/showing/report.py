@@ -190,7 +190,10 @@ class Results:
         file = self.folder / f"{name}.csv"
         if not file.is_file():
             return Markdown(f"*{file.name} is not there: run its notebook first.*")
-        table = pd.read_csv(file, index_col=0).rename_axis(name.replace("_", " "))
+        table = pd.read_csv(
+            file, index_col=0, keep_default_na=False
+        )  # an emotion may be called None
+        table = table.rename_axis(name.replace("_", " "))
         scores = dict.fromkeys(("precision", "recall", "f1-score"), "{:.3f}")
         return _table(table, scores | {"support": "{:,}"})
 
@@ -301,7 +304,7 @@ def _table(table: pd.DataFrame, formats: dict[str, str] | None = None) -> HTML:
 
 def collect(folder: Path) -> Results:
     """Read the results in `output/<data set>`, or raise a `FileNotFoundError`."""
-    names = ("exploration", "preprocessing", "surgery", "training", "grid_search")
+    names = ("exploration", "surgery", "training", "grid_search")
     files = {name: folder / f"{name}.json" for name in names}
     content = {name: read_json(f) if f.is_file() else {} for name, f in files.items()}
     if not (content["training"] or content["exploration"] or content["surgery"]):

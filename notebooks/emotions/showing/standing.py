@@ -64,7 +64,7 @@ def of_notebooks(training: dict[str, Any], grid: dict[str, Any]) -> pd.DataFrame
     The intervals are those of a share of so many images. A further column, validation, has what
     each was chosen by, 0 to 1.
     """
-    weights = runs.short(training["weights"])
+    weights, of_grid = (runs.short(each["weights"]) for each in (training, grid))
     baselines = training["baselines"]
     rows = [
         ("always the largest class", "none", baselines["always the largest class"], np.nan),
@@ -72,9 +72,9 @@ def of_notebooks(training: dict[str, Any], grid: dict[str, Any]) -> pd.DataFrame
          np.nan),
         (f"head on {training['layer']} {training['pooling']}, notebook 4", weights,
          training["accuracy_test"], training["accuracy_validation"]),
-        (f"best of the grid search, {grid['features']}, notebook 5", weights,
+        (f"best of the grid search, {grid['features']}, notebook 5", of_grid,
          grid["accuracy_test"], grid["accuracy_cross_validated"]),
-        (f"head on {grid['best_layer']} flattened, notebook 5", weights,
+        (f"head on {grid['best_layer']} flattened, notebook 5", of_grid,
          grid["best_layer_test"], grid["best_layer_validation"]),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["classifier", "weights", "accuracy", "validation"])
@@ -83,7 +83,10 @@ def of_notebooks(training: dict[str, Any], grid: dict[str, Any]) -> pd.DataFrame
     source = np.where(table["weights"] == "none", "scikit-learn", "this course")
     return _sorted(
         table.assign(
-            low=share - half, high=share + half, ours=table["weights"] != "none", source=source
+            low=(share - half).clip(lower=0),
+            high=(share + half).clip(upper=1),
+            ours=table["weights"] != "none",
+            source=source,
         )
     )
 

@@ -42,11 +42,16 @@ def file_of(settings: Settings, data: FaceData) -> Path:
 
 def write(settings: Settings, data: FaceData, soft: SoftLabels) -> Path:
     """Keep soft labels for the trainings to come; return the file."""
-    about: dict[str, Any] = dict(vars(soft), data_fingerprint=data.fingerprint)
+    about: dict[str, Any] = dict(vars(soft), data_fingerprint=_mark(data))
     file, probabilities = file_of(settings, data), about.pop("probabilities")
     with replacing(file) as temporary:
         np.savez(temporary, probabilities=probabilities, about=np.array(json.dumps(about)))
     return file
+
+
+def _mark(data: FaceData) -> str:
+    """Return what tells these training images, in this order, from others."""
+    return f"{data.fingerprint}-{data.train.order()}"
 
 
 def read(settings: Settings, data: FaceData) -> SoftLabels:
@@ -62,7 +67,7 @@ def read(settings: Settings, data: FaceData) -> SoftLabels:
         ) from None
     except Exception as error:  # zip and numpy raise nearly everything for altered files
         raise DataError(f"{file} cannot be read: {again} to make it anew.") from error
-    if about.pop("data_fingerprint") != data.fingerprint:
+    if about.pop("data_fingerprint") not in (_mark(data), data.fingerprint):
         raise DataError(f"{file} is of other images than {data.title}: {again} to make it anew.")
     soft = SoftLabels(probabilities, tuple(about.pop("teachers")), **about)
     for name in ("random_seed", "validation_share"):

@@ -108,7 +108,9 @@ def kept_features(
     else:
         images = {"train": data.train, "test": data.test}[part]
     folder = settings.data / "cache" / "features"
-    return features(images, f"{data.fingerprint}-{part}", backbone, specs, folder, progress)
+    return features(
+        images, f"{data.fingerprint}-{images.order()}-{part}", backbone, specs, folder, progress
+    )
 
 
 def compute_features(
