@@ -242,13 +242,13 @@ def check() -> None:
     """Measure the shipped classifier on the test images, two views, and print the numbers."""
     course = course_setup.open_course()
     start = time.monotonic()
-    policy, file = backbones.choose_precision(course.settings.precision), course.folder
-    file /= classifier.SHIPPED
+    file = course.folder / classifier.SHIPPED
     if not file.is_file():
         raise DataError(
             f"No classifier ships for {course.data.title}: {file} is not there. Put FER-2013 into "
             "data/, of which one does, or train a recipe and say `run_recipes.py ship`."
         )
+    policy = backbones.choose_precision(course.settings.precision)
     shipped = classifier.load(file, policy)
     predicted = scores.predict(shipped.model, course.data.test.images, 2, progress=Progress)
     found = scores.summary(

@@ -69,8 +69,10 @@ def predictions(
             f"The classifier in {folder} was trained on {about['data']}, but these are other "
             f"images ({data.title}): give the same data, or move that folder away."
         )
-    order = f"{data.train.order()}-{data.test.order()}"
-    known = file.is_file() and np.load(file).get("order", order) == order
+    order, known = f"{data.train.order()}-{data.test.order()}", False
+    if file.is_file():
+        with np.load(file, allow_pickle=False) as kept:
+            known = str(kept.get("order", order)) == order
     if not known:  # or of the same images by other names, in another order
         model = load(folder / FILE, about["precision"]).model
         rows = validation_rows(data, settings, about)
