@@ -496,6 +496,13 @@ def test_a_stopped_run_does_not_count_and_goes_on_to_the_same_result(at_home, mo
     assert (at_home / "seed-hed-1" / "history.csv").read_bytes() == went_on
 
 
+def test_without_a_shipped_classifier_the_check_says_whose_there_is(at_home, capsys):
+    with pytest.raises(SystemExit):
+        run_recipes.main(["check"])
+    said = capsys.readouterr().err
+    assert "Put FER-2013 into data/" in said and len(said.strip().splitlines()) == 1
+
+
 def test_an_earlier_run_that_was_stopped_is_trained_again(trained, tmp_path):
     """Earlier editions kept stopped trainings like finished ones."""
     _, task, _, _ = trained
