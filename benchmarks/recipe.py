@@ -35,7 +35,7 @@ def keras_trainer(kind: str, count: int) -> Callable[[], None]:
     rows = np.resize(task.training, count)
 
     def train_once() -> None:
-        batches = Batches(task.inputs, task.taught(), rows, BATCH, 1, change=change)
+        batches = Batches(task.inputs, task.targets(), rows, BATCH, 1, change=change)
         task.model.fit(batches, shuffle=False, verbose=0)
 
     return train_once

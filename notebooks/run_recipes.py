@@ -2,7 +2,6 @@
 
     python notebooks/run_recipes.py train best --weights hed --seeds 2013 2014
     python notebooks/run_recipes.py ladder --weights hed random --rungs seed mean pool3
-    python notebooks/run_recipes.py teach          writes soft labels, for the recipe `distilled`
     python notebooks/run_recipes.py evaluate       writes output/<data set>/results.json
     python notebooks/run_recipes.py ship           writes output/<data set>/classifier.safetensors
     python notebooks/run_recipes.py check          measures the shipped classifier again
@@ -30,7 +29,6 @@ from emotions.network import backbone as backbones
 from emotions.recipes import RECIPES
 from emotions.settings import WEIGHTS, absolute, read_settings
 from emotions.showing.progress import Progress
-from emotions.training import distillation
 from emotions.training import task as training
 
 
@@ -50,10 +48,6 @@ def train_one(name: str, changes: dict) -> Path:
     folder = runs_folder(course) / name
     if runs.is_finished(folder):
         other = runs.other_settings(folder, settings)
-        if settings.distillation:
-            had = runs.details(folder).get("teachers", [])
-            now = list(distillation.read(settings, data).teachers)
-            other |= {"teachers": (had, now)} if had != now else {}
         if other:
             differ = (f"{each} {had} instead of {now}" for each, (had, now) in other.items())
             sys.exit(
@@ -67,10 +61,6 @@ def train_one(name: str, changes: dict) -> Path:
     left_out = course.left_out()
     task = training.prepare(settings, data, backbone, policy, left_out=left_out, progress=Progress)
     prepared = time.monotonic() - start
-    taught = {}
-    if task.teachers is not None:  # whose time is a part of what this training takes
-        prepared += 60 * task.teachers.minutes
-        taught = {"teachers": task.teachers.teachers, "minutes_teachers": task.teachers.minutes}
     run = training.train(task, on_epoch=_say)
     if run.stopped:
         sys.exit(
@@ -81,7 +71,6 @@ def train_one(name: str, changes: dict) -> Path:
         backbone,
         precision=policy,
         **settings.of("training"),
-        **taught,
         best_epoch=run.best_epoch,
         epochs_run=len(run.history),
         accuracy_validation=float(run.history["val_accuracy"].max()),
@@ -143,8 +132,6 @@ def climb(names: Sequence[str], weights: Sequence[str]) -> None:
             starts = [runs.started_from(runs.details(folder)["weights"]) for folder in equal]
             if title in starts:
                 print(f"{name}, {start}: there already.")
-            elif wanted.distillation and not distillation.file_of(wanted, course.data).is_file():
-                print(f"{name}, {start}: not climbed, as nobody has taught yet; see --help.")
             else:
                 own = wanted.of("training") | {"weights": start, "random_seed": seed}
                 train_one(f"rung_{name}-{in_a_name(start)}-{seed}", own)
@@ -164,15 +151,6 @@ def write_ladder() -> None:
     if (course.folder / "results.json").is_file():
         rows += ladder.averaging_rows(runs.read(course.folder / "results.json"))
     write_table(file, ladder.table(rows).set_index("rung"))
-
-
-def teach() -> None:
-    """Let the best kept classifiers say what they see in each training image, for `distilled`."""
-    course = course_setup.open_course()
-    soft = runs.soft_labels(course.data, course.settings, runs_folder(course), Progress)
-    file = distillation.write(course.settings, course.data, soft)
-    agree = soft.probabilities.argmax(axis=1) == course.data.train.labels
-    print(f"{', '.join(soft.teachers)}: {agree.mean():.1%} of the labels are theirs too. {file}")
 
 
 def evaluate() -> None:
@@ -277,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rungs.add_argument("--weights", nargs="+", default=["auto"])
     names = list(ladder.BY_NAME)
     rungs.add_argument("--rungs", nargs="+", choices=names, default=names)
-    actions = {"teach": teach, "evaluate": evaluate, "ship": ship, "check": check}
+    actions = {"evaluate": evaluate, "ship": ship, "check": check}
     for name, action in actions.items():
         commands.add_parser(name, help=action.__doc__)
     wanted = parser.parse_args(arguments)

@@ -42,14 +42,5 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     "ten_minutes": NORMALISED | {"epochs": 14, "dropout": 0.3, "augmentation": "erase_quarter"},
     "hour": NORMALISED | {"epochs": 40, "dropout": 0.5, "augmentation": "erase_half"},
-    # the same, taught by the two above: what these say of a face is the larger part of its label
-    "distilled": NORMALISED
-    | {
-        "epochs": 40,
-        "dropout": 0.5,
-        "augmentation": "erase_half",
-        "label_smoothing": 0.0,
-        "distillation": 0.8,
-    },
     "best": NORMALISED | {"epochs": 200, "dropout": 0.5, "augmentation": "erase_half"},
 }

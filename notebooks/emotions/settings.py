@@ -133,13 +133,6 @@ class Settings(BaseSettings):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of each label that is spread over all classes"
     )
-    distillation: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="share of each label replaced by what classifiers that are trained already say "
-        "of the image (`run_recipes.py teach`)",
-    )
     class_weights: bool = Field(False, description="weigh rare classes up, to an equal total each")
     augmentation: Literal[*AUGMENTED] = Field(
         "none",
@@ -285,9 +278,8 @@ class Settings(BaseSettings):
             if not all(file and file.is_file() for file in files):
                 needed = "tls_ca, tls_certificate and tls_key"
                 raise ValueError(f"a tls:// scheduler needs three files that are there: {needed}")
-        for name in ("mixup", "distillation"):  # a weight would go by the largest share
-            if getattr(self, name) and self.class_weights:
-                raise ValueError(f"class_weights and {name} do not go together: choose one of them")
+        if self.mixup and self.class_weights:
+            raise ValueError("class_weights and mixup do not go together: choose one of them")
         return self
 
     @property
@@ -307,7 +299,7 @@ class Settings(BaseSettings):
     @property
     def soft(self) -> bool:
         """Whether a label is a row of probabilities, one per class, not a number."""
-        return bool(self.label_smoothing or self.mixup or self.distillation)
+        return bool(self.label_smoothing or self.mixup)
 
     def of(self, *parts: str) -> dict[str, Any]:
         """Return the values of all fields of some parts; see `names`."""

@@ -1,7 +1,6 @@
 """Views, intervals, calibration, augmentation, recipes, the saved file, Grad-CAM, photos."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ from emotions.course import opening as course_setup
 from emotions.data.faces import ImageSet
 from emotions.data.pixels import read_image
 from emotions.files import DataError
-from emotions.measuring import classifier, ladder, model_card, photos, runs, scores
+from emotions.measuring import classifier, ladder, photos, runs, scores
 from emotions.network import backbone as backbones
 from emotions.network import inside as looking_inside
 from emotions.network import slim
@@ -22,7 +21,7 @@ from emotions.network.backbone import build
 from emotions.network.quiet_keras import keras
 from emotions.recipes import RECIPES
 from emotions.settings import SettingsError, read_settings
-from emotions.training import distillation, optimizer
+from emotions.training import optimizer
 from emotions.training import task as training
 from emotions.training.augmentation import AUGMENTATIONS, Augmentation, mixup
 from PIL import Image
@@ -435,11 +434,6 @@ def test_the_ladder_goes_on_from_the_weights_that_a_slimmed_network_started_from
     assert made["rung"].tolist() == ["seed", "ten_minutes"] and made["weights"].nunique() == 1
 
 
-def test_what_a_pretrained_network_has_taught_is_no_start_from_random_weights():
-    rungs = climbed(mean=(0.3, 0.2), distilled=(0.7, 0.69))
-    assert list(ladder.pretraining(rungs).index) == ["mean"]
-
-
 @pytest.mark.parametrize("values", [(0.3, None), (None, 0.3)])
 def test_a_ladder_of_one_kind_of_weights_says_that_it_cannot_tell(values):
     assert "cannot tell yet" in ladder.already_known(climbed(mean=values, pool3=values))
@@ -604,29 +598,11 @@ def test_an_ensemble_takes_what_raises_its_accuracy_on_the_validation_split(monk
     chosen = [folder.name for folder in runs.ensemble(data, None, tmp_path)]
     assert chosen == ["hour-hed-1", "hour-random-1"]
     assert [x.name for x in runs.members(tmp_path)] == [x for x in found if "random" not in x]
-    two = SimpleNamespace(random_seed=2, validation_share=0.1)
-    assert runs.best_run(tmp_path, two).name == "hour-hed-2"
-    with pytest.raises(DataError, match="with random_seed 3 and"):
-        runs.best_run(tmp_path, SimpleNamespace(random_seed=3, validation_share=0.1))
 
 
 def test_weights_have_a_short_name():
     assert runs.short("hed (stand-in: ImageNet), half width, batch normalisation") == "hed"
     assert runs.short("VGG-Face, half width, batch normalisation") == "VGG-Face"
-
-
-def test_the_minutes_of_a_teacher_count_once():
-    """A run with teachers counts their minutes; beside them in an ensemble it does not again."""
-    teachers = [{"recipe": "hour", "weights": "hed (a stand-in)", "random_seed": seed,
-                 "minutes": 50.0 + seed} for seed in (1, 2)]  # fmt: skip
-    student = teachers[0] | {"recipe": "distilled", "minutes": 143.0, "minutes_teachers": 103.0}
-    student["teachers"] = [runs.called(one) for one in teachers]
-    assert student["teachers"] == ["hour (hed, 1)", "hour (hed, 2)"]
-    assert runs.minutes_together(teachers) == 103
-    assert runs.minutes_together([student, *teachers]) == 143
-    assert runs.minutes_together([student, teachers[0]]) == 143
-    other = student | {"random_seed": 2, "minutes": 145.0}
-    assert runs.minutes_together([student, other]) == 40 + 42 + 103
 
 
 def test_the_ladder_ends_with_an_ensemble_of_the_run_that_it_follows():
@@ -741,37 +717,6 @@ def test_of_two_ensembles_the_better_one_stays(
     several = [row["ensemble"] for row in json.loads(results.read_text()) if row["ensemble"] > 1]
     assert several == [stays]
     results.write_bytes(before)
-
-
-def test_a_student_counts_its_teachers_time_and_names_them(results_folder, tiny_faces, monkeypatch):
-    let_commands_use(tiny_faces, results_folder.parents[1], monkeypatch)
-    run_recipes.main(["teach"])
-    [file] = results_folder.parents[1].glob("data/runs/*/soft_labels.npz")
-    with np.load(file) as kept:
-        about, soft = json.loads(kept["about"].item()), kept["probabilities"]
-    course = course_setup.open_course()
-    best = runs.best_run(file.parent, course.settings)
-    teacher, model = runs.details(best), classifier.load(best / classifier.SHIPPED).model
-    views = scores.predict(model, course.data.train.images, 2)
-    np.testing.assert_allclose(soft, views, atol=0.02)  # it was trained in bfloat16, perhaps
-    assert about["teachers"] == ["frozen_plus (hed, 2013)"]
-    wanted = {"recipe": "frozen_plus", "random_seed": 2013, "distillation": 0.5}
-    student = run_recipes.train_one("student", wanted | {"weights": "hed", "epochs": 1})
-    details = runs.details(student)
-    assert details["teachers"] == about["teachers"]
-    assert details["minutes_preparing"] > teacher["minutes"]
-    card = model_card.write(details, results_folder / "results.json")
-    assert "50% of each label is what its teachers say" in card and about["teachers"][0] in card
-    assert "run_recipes.py teach " in card
-    again = wanted | {"weights": "hed", "epochs": 1}
-    assert run_recipes.train_one("student", again) == student  # there already
-    others = replace(distillation.read(course.settings.changed(**again), course.data),
-                     teachers=("another",))  # fmt: skip
-    distillation.write(course.settings, course.data, others)
-    with pytest.raises(SystemExit, match="teachers .* instead of .'another'.: move that folder"):
-        run_recipes.train_one("student", again)
-    file.unlink()
-    shutil.rmtree(student)
 
 
 def test_a_rung_of_a_slimmed_network_stays_one_row(tmp_path, monkeypatch):

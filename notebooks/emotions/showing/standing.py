@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from emotions.files import read_json
 from emotions.measuring import runs
-from emotions.recipes import RECIPES
 from emotions.settings import ROOT
 from emotions.showing import plots
 
@@ -105,14 +104,12 @@ def recipe_in_words(results: Path, images: int) -> str:
         place = "below" if high < people["low"] else "at the lower end of"
     elif high > people["high"]:
         place = "above" if low > people["high"] else "at the upper end of"
-    taught = RECIPES.get(best["recipe"], {}).get("distillation")
-    of_teachers = ", that of its teachers included," if taught else ""
     said = (
         f"**{best['accuracy_test']:.1%} of FER-2013's {images:,} test images right** (95 % "
         f"interval {low:.1%} to {high:.1%}): that is the best single classifier of this course, "
         f"chosen by its validation accuracy. Recipe `{best['recipe']}`, from the weights "
-        f"{best['weights']}; {best['minutes']:.0f} minutes of training{of_teachers} on "
-        f"{best['processor']}; {_views(best['views'])}. "
+        f"{best['weights']}; {best['minutes']:.0f} minutes of training on {best['processor']}; "
+        f"{_views(best['views'])}. "
     )
     fer = table[table.index.str.startswith("package fer")]
     if len(once) and len(fer):

@@ -61,7 +61,7 @@ def arguments(task: "Task", keeper: "Keeper") -> dict:
     settings = task.settings
     batches = Batches(
         task.inputs,
-        task.taught(),
+        task.targets(),
         task.training,
         settings.batch_size,
         settings.random_seed,
@@ -262,8 +262,6 @@ def training_key(task: "Task") -> str:
     for rows in (task.training, task.validation):
         content.update(rows.astype(np.int64).tobytes())
     content.update(repr((task.inputs.shape, task.classes, task.weights, task.precision)).encode())
-    if task.teachers is not None:
-        content.update(task.teachers.probabilities.tobytes())
     sample = task.inputs[:: max(1, len(task.inputs) // 64)]
     content.update(np.ascontiguousarray(sample).tobytes())
     return content.hexdigest()[:16]

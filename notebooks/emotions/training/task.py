@@ -16,7 +16,6 @@ from emotions.network.features import FeatureSpec, channel_statistics, feature_l
 from emotions.network.inputs import channel_mean, network_input, split_off_validation
 from emotions.network.quiet_keras import keras
 from emotions.settings import Settings
-from emotions.training import distillation
 from emotions.training.augmentation import AUGMENTATIONS
 from emotions.training.batches import Changes, SideBySide
 from emotions.training.fit import train
@@ -43,7 +42,6 @@ class Task:
     rates: dict[str, float]  # path of a weight -> its share of the learning rate, if not 1
     weights: str  # digest of the backbone's weights at the start
     precision: str  # its dtype policy
-    teachers: distillation.SoftLabels | None = None  # of a training whose labels are softened
     start: tuple[tuple[keras.Variable, np.ndarray], ...] = ()  # what `model` starts from
 
     def targets(self) -> np.ndarray:
@@ -51,12 +49,6 @@ class Task:
         if not self.settings.soft:
             return self.labels
         return np.eye(len(self.classes), dtype=np.float32)[self.labels]
-
-    def taught(self) -> np.ndarray:
-        """Return what the training images are to be called: the targets, or as teachers say."""
-        if self.teachers is None:
-            return self.targets()
-        return self.teachers.mixed(self.labels, self.settings.distillation)
 
     def compiling(self) -> dict[str, Any]:
         """Return what `model` is compiled with."""
@@ -150,7 +142,6 @@ def prepare(
     The backbone is built for `settings.image_size` under the dtype policy `policy`; `left_out`,
     bool (n,), are training images to leave out.
     """
-    teachers = distillation.read(settings, data) if settings.distillation else None
     training, validation = split_rows(data, settings, left_out)
     pooling = pooling_model(settings, backbone, policy)
     inputs, test_inputs, change = _inputs(settings, data, backbone, policy, progress)
@@ -190,7 +181,6 @@ def prepare(
         block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
         digest(backbone.model),
         policy,
-        teachers,
         tuple((v, keras.ops.convert_to_numpy(v)) for v in model.variables),
     )
     model.compile(**task.compiling())
@@ -215,7 +205,6 @@ def head_alone(settings: Settings) -> Settings:
         trainable="head",
         head_epochs=0,
         epochs=settings.head_epochs,
-        distillation=0.0,
         augmentation="none" if settings.augmentation == "none" else "mirror",
     )
 
