@@ -104,7 +104,7 @@ def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPa
         ("epochs", "0", "greater than or equal to 1"),
         ("epochs", "1.5", "integer"),
         ("image_size", "50", "multiple of 4"),
-        ("validation_share", "1", "less than 0.9"),
+        ("validation_share", "1", "less than or equal to 0.5"),
     ],
 )
 def test_a_bad_value_gives_one_sentence_with_the_mend(

@@ -12,6 +12,7 @@ from PIL import Image
 from test_notebooks import run_course
 
 BLOCK = 16  # pixels
+AVERAGE = re.compile('alt="(Mean face|The average)')  # of many images: it may be shown
 KINDS = 16  # of differences between red and green in a block of noise, at least
 
 
@@ -61,12 +62,14 @@ def shows_an_image(picture: bytes) -> bool:
 
 
 def pictures_with_an_image(folder: Path) -> list[str]:
-    """Return the pages of a folder with a picture that shows a single image, once for each."""
+    """Return the pages of a folder with pictures that show a single image, once for each."""
     found = []
     for page in sorted(folder.rglob("*.html")):
         text = page.read_text(encoding="utf-8")
-        for content in re.findall(r'src="data:image/\w+;base64,([^"]+)"', text):
-            found += [page.name] if shows_an_image(base64.b64decode(content)) else []
+        for tag in re.findall(r"<img[^>]*>", text):
+            content = re.search(r'src="data:image/\w+;base64,([^"]+)"', tag)
+            if content and not AVERAGE.search(tag) and shows_an_image(base64.b64decode(content[1])):
+                found.append(page.name)
     return found
 
 

@@ -152,6 +152,7 @@ class Keeper(keras.callbacks.Callback):
         self.started = self.saved = time.monotonic()
         self.file = task.settings.data / "cache" / "training" / f"{training_key(task)}.npz"
         self._resume()
+        task.begun.set()
         self.first = len(self.history)
 
     def _resume(self) -> None:
@@ -171,6 +172,8 @@ class Keeper(keras.callbacks.Callback):
 
     def _begin_anew(self) -> None:
         """Take back what an earlier training of the same task has learnt, if there was one."""
+        if not self.task.begun.is_set():
+            return
         for variable, value in self.task.start:
             variable.assign(value)
         forget(self.task.model.optimizer)

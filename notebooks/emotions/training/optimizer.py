@@ -65,7 +65,7 @@ def forget(updates: keras.optimizers.Optimizer) -> None:
     """Let an optimizer begin anew: what it keeps of a training is 0, its learning rate stays."""
     for variable in updates.variables:
         if variable is not updates.learning_rate:  # which is a number, or a schedule's value
-            variable.assign(keras.ops.zeros_like(variable))
+            variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
 
 
 def _averaging(kind: type) -> type:

@@ -1,8 +1,9 @@
 """Training: prepare the inputs, fit, stop at any time, resume after an interruption."""
 
 import hashlib
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ class Task:
     weights: str  # digest of the backbone's weights at the start
     precision: str  # its dtype policy
     start: tuple[tuple[keras.Variable, np.ndarray], ...] = ()  # what `model` starts from
+    begun: threading.Event = field(default_factory=threading.Event)  # whether it has ever trained
 
     def targets(self) -> np.ndarray:
         """Return the labels as the loss wants them: int (n,), or float (n, classes) if soft."""
