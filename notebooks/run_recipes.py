@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from itertools import product
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -167,11 +168,10 @@ def evaluate() -> None:
     together = runs.ensemble_entries(data, settings, kept, copies)
     results, curves = course.folder / "results.json", course.folder / "curves.csv"
     earlier = read_json(results) if results.is_file() else []
-    if together:  # the better one stays: the other says nothing more
-        found = together[0]["accuracy_validation"]
-        better = [x for x in earlier if x["ensemble"] > 1 and x["accuracy_validation"] > found]
-        together = [] if better else together
-        earlier = [row for row in earlier if row["ensemble"] == 1] + better
+    if together:  # the best one stays: the others say nothing more
+        together += [row for row in earlier if row["ensemble"] > 1]
+        together = [max(together, key=itemgetter("accuracy_validation"))]
+        earlier = [row for row in earlier if row["ensemble"] == 1]
     rows = runs.with_earlier(entries + together, earlier, (*runs.RUN, "ensemble"))
     write_json(results, rows)
     points = runs.learning_curves(kept).to_dict("records")

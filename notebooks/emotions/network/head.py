@@ -44,9 +44,7 @@ def head(
         classes,
         activation="softmax",
         kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
-        name=f"fc-{classes}"
-        if units != classes
-        else f"fc-{classes}-softmax",  # a name is one layer's
+        name=f"fc-{classes}" if units != classes else "softmax",  # no two layers have one name
     )(x)
     return keras.Model(inputs, x, name="head")
 

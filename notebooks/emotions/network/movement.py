@@ -1,7 +1,6 @@
 """What moves when a network trains: how far the weights of each layer went from where they were."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -26,7 +25,7 @@ class Movement:
         """Return for each layer its relative `change`, and whether it `learns`."""
         rows = {
             name: {
-                "change": relative_change(self._before[name], _weights(layer)),
+                "change": relative_change(self._before[name], _weights(layer, {})),
                 "learns": bool(layer.trainable_weights),
             }
             for name, layer in self._layers.items()
@@ -42,9 +41,8 @@ def _with_kernel(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
         yield from _with_kernel(part)
 
 
-def _weights(
-    layer: keras.layers.Layer, known: Mapping[int, np.ndarray] = MappingProxyType({})
-) -> np.ndarray:
+def _weights(layer: keras.layers.Layer, known: Mapping[int, np.ndarray]) -> np.ndarray:
+    """Return a layer's weights in a row, those that are known by their variable's id as known."""
     values = [known.get(id(one), one) for one in layer.weights]
     return np.concatenate([keras.ops.convert_to_numpy(x).astype("f4").ravel() for x in values])
 

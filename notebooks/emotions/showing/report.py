@@ -190,9 +190,8 @@ class Results:
         file = self.folder / f"{name}.csv"
         if not file.is_file():
             return Markdown(f"*{file.name} is not there: run its notebook first.*")
-        table = pd.read_csv(
-            file, index_col=0, keep_default_na=False
-        )  # an emotion may be called None
+        # an emotion may be called None
+        table = pd.read_csv(file, index_col=0, keep_default_na=False)
         table = table.rename_axis(name.replace("_", " "))
         scores = dict.fromkeys(("precision", "recall", "f1-score"), "{:.3f}")
         return _table(table, scores | {"support": "{:,}"})

@@ -58,17 +58,17 @@ def train(
 
 def arguments(task: "Task", keeper: "Keeper") -> dict:
     """Return what `fit` is called with: data, number of epochs, callbacks."""
-    settings = task.settings
+    settings, targets = task.settings, task.targets()
     batches = Batches(
         task.inputs,
-        task.targets(),
+        targets,
         task.training,
         settings.batch_size,
         settings.random_seed,
         epoch=keeper.first,
         change=task.change,
     )
-    validation = Batches(task.inputs, task.targets(), task.validation, 512)
+    validation = Batches(task.inputs, targets, task.validation, 512)
     callbacks = [batches.callback(), validation.callback(), keeper]
     if settings.moving_average:  # behind the keeper, which reads the weights that were tested
         callbacks.append(AveragedWeights(batches))
