@@ -29,12 +29,17 @@ KINDS = {
 
 
 def make_up(file: Path, images: int, shape: tuple[int, ...], number: str) -> None:
-    """Write random features or images to a file, part by part."""
+    """Write random features or images to a file, part by part.
+
+    Not by a map of the file: its pages would count as memory of the processes that start from here.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     part = np.random.default_rng(1).integers(0, 256, (CHUNK, *shape)).astype(number)
-    whole = np.lib.format.open_memmap(file, "w+", number, (images, *shape))
-    for start in range(0, images, CHUNK):
-        whole[start : start + CHUNK] = part[: images - start]
+    header = np.lib.format.header_data_from_array_1_0(part) | {"shape": (images, *shape)}
+    with file.open("wb") as whole:
+        np.lib.format.write_array_header_1_0(whole, header)
+        for start in range(0, images, CHUNK):
+            part[: images - start].tofile(whole)
 
 
 def train_head(file: Path, epochs: int) -> dict[str, Any]:

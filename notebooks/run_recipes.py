@@ -1,6 +1,7 @@
 """Trains recipes and rungs, keeps each classifier, and measures them all alike.
 
     python notebooks/run_recipes.py train best --weights hed --seeds 2013 2014
+    python notebooks/run_recipes.py train hour --weights hed --refit
     python notebooks/run_recipes.py ladder --weights hed random --rungs seed mean pool3
     python notebooks/run_recipes.py evaluate       writes output/<data set>/results.json
     python notebooks/run_recipes.py ship           writes output/<data set>/classifier.safetensors
@@ -38,10 +39,12 @@ def runs_folder(course: course_setup.Course) -> Path:
     return course.settings.data / "runs" / course.data.name
 
 
-def train_one(name: str, changes: dict) -> Path:
+def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
     """Train with some settings and keep the classifier in a folder of that name; return it.
 
-    If the training is stopped, the command ends: the checkpoint stays, and nothing is kept as a
+    A refit learns from all training images what an equal run, kept in the folder `chosen`, has
+    shown on its validation split; that one's accuracy and temperature are kept with it. If the
+    training is stopped, the command ends: the checkpoint stays, and nothing is kept as a
     result. It also ends where a finished training of that name had other settings.
     """
     course = course_setup.open_course(**changes)
@@ -60,7 +63,10 @@ def train_one(name: str, changes: dict) -> Path:
     start = time.monotonic()
     backbone, policy = course_setup.open_backbone(course)
     left_out = course.left_out()
-    task = training.prepare(settings, data, backbone, policy, left_out=left_out, progress=Progress)
+    refit = chosen is not None
+    task = training.prepare(
+        settings, data, backbone, policy, left_out=left_out, refit=refit, progress=Progress
+    )
     prepared = time.monotonic() - start
     run = training.train(task, on_epoch=_say)
     if run.stopped:
@@ -68,13 +74,16 @@ def train_one(name: str, changes: dict) -> Path:
             f"{name}: stopped after epoch {len(run.history)} of {settings.epochs}. It does not "
             "count yet; give the same command again, and it goes on from its last checkpoint."
         )
+    best = float(run.history["val_accuracy"].max())
+    known = _known(course, chosen) if chosen else {"accuracy_validation": best}
     details = course.provenance(
         backbone,
         precision=policy,
+        refit=refit,
         **settings.of("training"),
         best_epoch=run.best_epoch,
         epochs_run=len(run.history),
-        accuracy_validation=float(run.history["val_accuracy"].max()),
+        **known,
         minutes=(prepared + run.seconds) / 60,
         minutes_preparing=prepared / 60,
         images_per_second=len(task.training) * len(run.history) / run.seconds,
@@ -88,6 +97,15 @@ def train_one(name: str, changes: dict) -> Path:
     return folder
 
 
+def _known(course: course_setup.Course, chosen: Path) -> dict[str, float]:
+    """Return what the run that a refit repeats has shown on images that it had not learnt."""
+    rows, validation, _ = runs.predictions(course.data, course.settings, chosen, 1, Progress)
+    return {
+        "accuracy_validation": runs.details(chosen)["accuracy_validation"],
+        "temperature": scores.temperature(course.data.train.labels[rows], validation),
+    }
+
+
 def _say(history: pd.DataFrame) -> None:
     last = history.iloc[-1]
     print(
@@ -97,11 +115,17 @@ def _say(history: pd.DataFrame) -> None:
     )
 
 
-def train(recipes: Sequence[str], weights: Sequence[str], seeds: Sequence[int]) -> None:
-    """Train recipes with each of some weights and random seeds."""
+def train(
+    recipes: Sequence[str], weights: Sequence[str], seeds: Sequence[int], *, refit: bool
+) -> None:
+    """Train recipes with each of some weights and random seeds; then, if wanted, refit each."""
     for recipe, start, seed in product(recipes, chosen(weights), seeds):
         wanted = {"recipe": recipe, "weights": start, "random_seed": seed}
-        train_one(f"{recipe}-{in_a_name(start)}-{seed}", wanted)
+        name = f"{recipe}-{in_a_name(start)}-{seed}"
+        folder = train_one(name, wanted)
+        if refit:
+            print("Now with the validation images, so their accuracy says nothing from here on.")
+            train_one(name + runs.REFIT, wanted, folder)
 
 
 def chosen(weights: Sequence[str]) -> list[str]:
@@ -172,7 +196,7 @@ def evaluate() -> None:
         together += [row for row in earlier if row["ensemble"] > 1]
         together = [max(together, key=itemgetter("accuracy_validation"))]
         earlier = [row for row in earlier if row["ensemble"] == 1]
-    rows = runs.with_earlier(entries + together, earlier, (*runs.RUN, "ensemble"))
+    rows = runs.with_earlier(entries + together, earlier, (*runs.KEPT, "ensemble"))
     write_json(results, rows)
     points = runs.learning_curves(kept).to_dict("records")
     earlier = pd.read_csv(curves).to_dict("records") if curves.is_file() else []
@@ -191,7 +215,7 @@ def ship() -> None:
     target, results = course.folder / classifier.SHIPPED, course.folder / "results.json"
     about = runs.details(best)
     measured = read_json(results) if results.is_file() else []
-    if not any(all(row[name] == about[name] for name in runs.RUN) for row in measured):
+    if not any(all(row.get(k, False) == about[k] for k in runs.KEPT) for row in measured):
         raise DataError(
             f"{results} has no row of {best.name}: run `run_recipes.py evaluate` first."
         )
@@ -251,6 +275,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     one.add_argument("recipes", nargs="+", choices=list(RECIPES))
     one.add_argument("--weights", nargs="+", default=["auto"])
     one.add_argument("--seeds", type=int, nargs="+", default=[2013])
+    one.add_argument(
+        "--refit", action="store_true", help="then train once more, on all training images"
+    )
     rungs = commands.add_parser("ladder", help="train rungs of the ladder")
     rungs.add_argument("--weights", nargs="+", default=["auto"])
     names = list(ladder.BY_NAME)
@@ -261,7 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wanted = parser.parse_args(arguments)
     with clear_endings():
         if wanted.command == "train":
-            train(wanted.recipes, wanted.weights, wanted.seeds)
+            train(wanted.recipes, wanted.weights, wanted.seeds, refit=wanted.refit)
         elif wanted.command == "ladder":
             climb(wanted.rungs, wanted.weights)
         else:

@@ -79,7 +79,7 @@ def recipes(folder: Path) -> str:
     for row in read_json(folder / "results.json"):
         low, high = row["interval_95"]
         several = f"ensemble of {row['ensemble']}"
-        cells = [row["recipe"] if row["ensemble"] == 1 else several]
+        cells = [runs.called(row) if row["ensemble"] == 1 else several]
         cells += [runs.short(row["weights"]), row["random_seed"], row["views"]]
         cells += [f"{row[name]:.1%}" for name in ("accuracy_validation", "accuracy_private")]
         cells += [f"{row['accuracy_test']:.1%} ({low:.1%} to {high:.1%})"]
@@ -96,7 +96,7 @@ def reached(folder: Path) -> str:
         "The goal was 70 %, then 73.28 %, on PrivateTest with VGG-Face's weights at hand, and "
         "within ten minutes the 65 % that people reach. Measured from the stand-in "
         f"{runs.short(top['weights'])}: at most {top['accuracy_private']:.1%} on PrivateTest "
-        f"(`{top['recipe']}`, {top['views']} views, {top['minutes']:.0f} minutes)."
+        f"(`{runs.called(top)}`, {top['views']} views, {top['minutes']:.0f} minutes)."
     )
     ten = [row for row in rows if row["recipe"] == "ten_minutes" and row["ensemble"] == 1]
     for row in sorted(ten, key=lambda row: row["accuracy_validation"])[-1:]:

@@ -215,7 +215,10 @@ def read_rows(array: Any, rows: Any) -> np.ndarray:
     numbered = isinstance(rows, np.ndarray) and rows.dtype.kind in "iu"
     if not (in_rows and numbered and array.filename and Path(array.filename).is_file()):
         return array[rows]
-    numbers = np.arange(len(array))[rows]  # from the end too; raises IndexError
+    for row in (rows.min(), rows.max()) if rows.size else ():
+        if not -len(array) <= row < len(array):
+            raise IndexError(f"{array.filename} has {len(array)} rows, but not row {row}.")
+    numbers = rows % len(array)  # from the end too
     found = np.empty((*rows.shape, *array.shape[1:]), array.dtype)
     places = found.view(np.uint8).reshape(rows.size, array.strides[0])
     with open(array.filename, "rb", buffering=0) as file:

@@ -490,6 +490,49 @@ def test_a_stopped_run_does_not_count_and_goes_on_to_the_same_result(at_home, mo
     assert (at_home / "seed-hed-1" / "history.csv").read_bytes() == went_on
 
 
+def test_a_refit_learns_all_images_and_is_told_by_what_was_chosen(at_home, monkeypatch, capsys):
+    prepare, tasks = training.prepare, []
+    monkeypatch.setattr(
+        training, "prepare", lambda *a, **k: tasks.append(prepare(*a, **k)) or tasks[-1]
+    )
+    command = ["train", "frozen_plus", "--weights", "hed", "--seeds", "1"]
+    run_recipes.main(command)
+    run_recipes.main(["evaluate"])
+    run_recipes.main([*command, "--refit"])
+    assert "there already" in capsys.readouterr().out
+    first, again = tasks
+    assert list(again.training) == sorted([*first.training, *first.validation])
+    chosen, refit = map(runs.details, runs.finished(at_home))
+    assert not chosen["refit"] and refit["refit"] and refit["best_epoch"] == 4
+    assert refit["accuracy_validation"] == chosen["accuracy_validation"]
+    assert [folder.name for folder in runs.members(at_home)] == ["frozen_plus-hed-1-refit"]
+    run_recipes.main(["evaluate"])
+    run_recipes.main(["ship"])
+    [results] = at_home.parents[2].glob("output/*/results.json")
+    rows = {(row["views"], row["refit"]): row for row in json.loads(results.read_text())}
+    assert list(rows) == [(1, False), (2, False), (1, True), (2, True)]
+    for name in ("accuracy_validation", "temperature"):
+        assert all(rows[n, True][name] == rows[n, False][name] for n in (1, 2)), name
+    assert runs.called(runs.best_single(runs.read(results))) == "frozen_plus, refit"
+    assert runs.spread(runs.read(results)).empty
+    for name, count in (("curves.csv", 4), ("ladder.csv", 1)):
+        assert len(pd.read_csv(results.with_name(name))) == count
+    shipped = classifier.load(results.with_name(classifier.SHIPPED))
+    course = course_setup.open_course()
+    warmth = classifier.calibrated(shipped, course.data, course.settings).details["temperature"]
+    assert warmth == refit["temperature"] == pytest.approx(rows[1, False]["temperature"])
+    card = results.with_name("MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "--seeds 1 --refit\n" in card and "kept: epoch 4. This is a refit" in card
+
+
+def test_results_from_before_there_were_refits_stay(tmp_path):
+    rows = [{"recipe": "hour", "weights": "hed", "random_seed": seed} for seed in (1, 2)]
+    kept = runs.with_earlier([rows[0] | {"refit": False}], rows, runs.KEPT)
+    assert kept == [rows[1], rows[0] | {"refit": False}]
+    (tmp_path / "results.json").write_text(json.dumps(kept))
+    assert runs.read(tmp_path / "results.json")["refit"].tolist() == [False, False]
+
+
 def test_without_a_shipped_classifier_the_check_says_whose_there_is(at_home, capsys):
     with pytest.raises(SystemExit):
         run_recipes.main(["check"])
@@ -609,7 +652,7 @@ def test_the_ladder_ends_with_an_ensemble_of_the_run_that_it_follows():
     """Others are no step above it; and the bar says who is averaged."""
     rows = [
         {"recipe": name, "weights": "hed", "random_seed": 1, "views": views, "ensemble": several,
-         "accuracy_validation": share, "minutes": 3.0}
+         "accuracy_validation": share, "minutes": 3.0, "refit": False}
         for name, views, several, share in (
             ("new", 1, 1, 0.7), ("new", 2, 1, 0.72), ("old", 1, 1, 0.6),
             ("old+older", 2, 2, 0.65), ("old+new", 2, 2, 0.74))

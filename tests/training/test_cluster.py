@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import joblib
 import numpy as np
 import pytest
 from emotions.settings import SettingsError, read_settings
@@ -201,6 +202,8 @@ def test_workers_on_this_machine_start_and_end():
         assert pid != os.getpid()
         threads = client.submit(os.getenv, "TF_NUM_INTRAOP_THREADS").result(timeout=60)
         assert threads == "1"
+        with cluster.doing_all(client, []):  # joblib itself would not bother a single worker
+            assert joblib.Parallel()([joblib.delayed(os.getpid)()]) == [pid]
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 

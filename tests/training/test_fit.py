@@ -153,6 +153,16 @@ def test_the_best_epoch_has_the_averaged_weights(tmp_path):
     assert not np.allclose(run.history["val_loss"], other.history["val_loss"], atol=1e-3)
 
 
+def test_a_refit_keeps_its_last_epoch(tmp_path):
+    """What it is scored on it has learnt, so that a better epoch before would be chance."""
+    task = replace(some_task(tmp_path, learning_rate=10.0), refit=True)
+    run = training.train(task)
+    assert run.history["val_accuracy"].idxmax() < run.best_epoch == len(run.history) == 6
+    found = task.model.predict(task.inputs[task.validation], verbose=0).argmax(axis=1)
+    right = (found == task.labels[task.validation]).mean()
+    assert right == pytest.approx(run.history["val_accuracy"].iloc[-1], abs=1e-6)
+
+
 def test_averaged_weights_are_normalised_by_the_statistics_of_their_own_maps(tmp_path):
     layers = keras.layers
     model = keras.Sequential(

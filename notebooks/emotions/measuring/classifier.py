@@ -167,7 +167,13 @@ def own_or_shipped(folder: Path) -> tuple[Classifier, str]:
 def temperature(
     classifier: Classifier, data: FaceData, settings: Settings, random: np.random.Generator
 ) -> float:
-    """Return the temperature that fits up to 1,000 images that a classifier has not learnt."""
+    """Return the temperature that fits up to 1,000 images that a classifier has not learnt.
+
+    A refit has learnt all of its own data, and brings that of the run that it repeats.
+    """
+    own = classifier.details.get("data_fingerprint") == data.fingerprint
+    if own and classifier.details.get("refit"):
+        return classifier.details["temperature"]
     rows = random.permutation(validation_rows(data, settings, classifier.details))[:1000]
     predicted = scores.predict(classifier.model, data.train.images[rows])
     return scores.temperature(data.train.labels[rows], predicted)
@@ -175,6 +181,8 @@ def temperature(
 
 def validation_rows(data: FaceData, settings: Settings, details: dict) -> np.ndarray:
     """Return the rows of the training images that a classifier was chosen by, not trained on.
+
+    A refit has learnt them since; the run that it repeats had not.
 
     Of other data than those in its details it has learnt no image: the settings' own split will do.
     """

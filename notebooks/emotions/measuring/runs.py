@@ -2,6 +2,7 @@
 
 import platform
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from emotions.recipes import RECIPES
 from emotions.settings import Settings
 
 RUN = ("recipe", "weights", "random_seed")  # what tells runs apart
+KEPT = (*RUN, "refit")  # what tells kept classifiers apart
+REFIT = "-refit"  # ends the folder's name of a run that learnt from the validation images too
 
 
 def processor() -> str:
@@ -43,7 +46,7 @@ def finished(runs: Path, *, rungs: bool = True) -> list[Path]:
 
 def details(folder: Path) -> dict[str, Any]:
     """Return what was saved with the classifier of a kept run."""
-    return read_details(folder / FILE)
+    return {"refit": False} | read_details(folder / FILE)
 
 
 def is_finished(folder: Path) -> bool:
@@ -59,7 +62,8 @@ def predictions(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return validation rows, a kept classifier's probabilities of these, and of the test images.
 
-    They are averaged over views (see `scores.views_of`) and computed once.
+    They are averaged over views (see `scores.views_of`) and computed once. Of a refit, which has
+    learnt the validation images, those are of the run that it repeats.
     """
     file, about = folder / f"predictions_{views}.npz", details(folder)
     if about["data_fingerprint"] != data.fingerprint:
@@ -74,7 +78,11 @@ def predictions(
     if not known:  # or of the same images by other names, in another order
         model = load(folder / FILE, about["precision"]).model
         rows = validation_rows(data, settings, about)
-        validation = scores.predict(model, data.train.images[rows], views, progress=progress)
+        if about["refit"]:
+            first = folder.with_name(folder.name.removesuffix(REFIT))
+            _, validation, _ = predictions(data, settings, first, views, progress)
+        else:
+            validation = scores.predict(model, data.train.images[rows], views, progress=progress)
         test = scores.predict(model, data.test.images, views, progress=progress)
         with replacing(file) as temporary:
             np.savez(temporary, rows=rows, validation=validation, test=test, order=order)
@@ -99,7 +107,7 @@ def entry(
     )
     warmth = scores.temperature(data.train.labels[rows], validation)
     return {
-        **{name: about[name] for name in RUN},
+        **{name: about[name] for name in KEPT},
         "views": views,
         "ensemble": ensemble,
         "accuracy_validation": float(right.mean()),
@@ -136,8 +144,12 @@ def with_earlier(
     Runs are kept where they were trained, results wherever the course goes. `run` names the
     columns that tell runs apart.
     """
-    new = {tuple(row[name] for name in run) for row in rows}
-    return [row for row in earlier if tuple(row[name] for name in run) not in new] + rows
+
+    def key(row: dict[str, Any]) -> tuple:
+        return tuple(row.get(name, False) for name in run)  # older results know no refit
+
+    new = {key(row) for row in rows}
+    return [row for row in earlier if key(row) not in new] + rows
 
 
 def members(runs: Path) -> list[Path]:
@@ -146,8 +158,10 @@ def members(runs: Path) -> list[Path]:
 
 
 def _good(runs: Path) -> list[Path]:
+    """Return the runs with a good recipe; a refit stands for the run that it repeats."""
     good = tuple(f"{recipe}-" for recipe, values in RECIPES.items() if values)
-    return [folder for folder in finished(runs) if folder.name.startswith(good)]
+    folders = [folder for folder in finished(runs) if folder.name.startswith(good)]
+    return [folder for folder in folders if folder.with_name(folder.name + REFIT) not in folders]
 
 
 def ensemble(
@@ -229,12 +243,16 @@ def other_settings(folder: Path, settings: Settings) -> dict[str, tuple[Any, Any
 
 
 def made_with(runs: Path, settings: Settings) -> list[Path]:
-    """Return the finished runs that were trained with these settings, under whatever name."""
-    return [folder for folder in finished(runs) if not other_settings(folder, settings)]
+    """Return the finished runs that were trained with these settings, under whatever name.
+
+    A refit is not among them: it has no validation accuracy of its own.
+    """
+    chosen = [folder for folder in finished(runs) if not details(folder)["refit"]]
+    return [folder for folder in chosen if not other_settings(folder, settings)]
 
 
 def learning_curves(runs: Path) -> pd.DataFrame:
-    """Return validation accuracy against minutes for each kept run of a recipe.
+    """Return validation accuracy against minutes for each kept run of a recipe, refits aside.
 
     Returns
     -------
@@ -246,6 +264,8 @@ def learning_curves(runs: Path) -> pd.DataFrame:
     parts = []
     for folder in finished(runs, rungs=False):
         about = details(folder)
+        if about["refit"]:
+            continue
         history = pd.read_csv(folder / "history.csv", index_col="epoch")
         before = about["minutes_preparing"]
         rows = {name: about[name] for name in RUN}
@@ -256,9 +276,18 @@ def learning_curves(runs: Path) -> pd.DataFrame:
 
 
 def best_single(measured: pd.DataFrame) -> pd.Series:
-    """Return the row of `read` with the best validation accuracy, no ensemble."""
+    """Return the row of `read` with the best validation accuracy, no ensemble.
+
+    If the run was trained once more on all training images, it is the row of that.
+    """
     single = measured[measured["ensemble"] == 1]
-    return single.loc[single["accuracy_validation"].idxmax()]
+    best = single[single["accuracy_validation"] == single["accuracy_validation"].max()]
+    return best.loc[best["refit"].idxmax()]
+
+
+def called(run: Mapping[str, Any]) -> str:
+    """Return the name of a row's recipe in tables; a refit is another classifier."""
+    return run["recipe"] + (", refit" if run.get("refit") else "")
 
 
 def started_from(weights: str) -> str:
@@ -283,7 +312,7 @@ def spread(measured: pd.DataFrame) -> pd.DataFrame:
         A row per recipe, weights and views: seeds, mean and standard deviation (n - 1) of the
         accuracy on the test images, and its lowest and highest value, 0 to 1.
     """
-    single = measured[measured["ensemble"] == 1]
+    single = measured[(measured["ensemble"] == 1) & ~measured["refit"]]
     groups = single.groupby(["recipe", "weights", "views"])["accuracy_test"]
     table = groups.agg(seeds="count", mean="mean", deviation="std", lowest="min", highest="max")
     return table[table["seeds"] > 1].reset_index()
@@ -291,4 +320,6 @@ def spread(measured: pd.DataFrame) -> pd.DataFrame:
 
 def read(file: Path) -> pd.DataFrame:
     """Return `results.json` as a table, or raise a `FileNotFoundError`."""
-    return pd.read_json(file)
+    table = pd.read_json(file)
+    refit = table["refit"].eq(True) if "refit" in table else False  # noqa: FBT003
+    return table.assign(refit=refit)  # older results know none

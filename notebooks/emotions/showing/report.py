@@ -285,7 +285,7 @@ def recipes_table(measured: pd.DataFrame) -> HTML:
     """Return the rows of `runs.read` that average several views, as percentages."""
     several = measured[measured["views"] > 1]
     table = several.assign(
-        recipe=several["recipe"].str.replace("+", " + "),  # so that the line can break
+        recipe=several.apply(runs.called, axis=1).str.replace("+", " + "),  # so that it can break
         weights=several["weights"].map(runs.short),
     )
     shares = {name: title for name, title in RESULT_COLUMNS.items() if name in table}

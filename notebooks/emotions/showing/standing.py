@@ -36,7 +36,7 @@ def of_recipes(results: Path) -> pd.DataFrame:
         if not known), weights, ours (bool), source.
     """
     best = runs.best_single(runs.read(results))
-    name = f"this course: {best['recipe']}, {_views(best['views'])}"
+    name = f"this course: {runs.called(best)}, {_views(best['views'])}"
     here = _row(name, runs.short(best["weights"]), "results.json, measured here", best)
     rows = [here | {"ours": True}]
     measured = read_json(PEERS)["results"] if PEERS.is_file() else {}
@@ -96,7 +96,7 @@ def recipe_in_words(results: Path, images: int) -> str:
     best = runs.best_single(measured)
     low, high = best["interval_95"]
     once = measured.query("ensemble == 1 and views == 1")
-    for name in runs.RUN:
+    for name in runs.KEPT:
         once = once[once[name] == best[name]]
     people = table[table.index.str.startswith("people")].iloc[0]
     place = "within"

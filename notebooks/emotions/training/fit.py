@@ -31,7 +31,7 @@ class Run:
     """A finished or stopped training; the model has the weights of its best epoch."""
 
     history: pd.DataFrame  # loss, accuracy, val_loss, val_accuracy of each epoch, from 1
-    best_epoch: int  # the first one with the highest validation accuracy; 0 if there is none
+    best_epoch: int  # the first of the highest validation accuracy, of a refit the last; 0: none
     seconds: float  # spent fitting, interrupted parts included
     stopped: bool  # before its last epoch; then its checkpoint is kept, to go on from
 
@@ -190,7 +190,7 @@ class Keeper(keras.callbacks.Callback):
 
     def on_test_end(self, logs: dict | None = None) -> None:
         """Keep the weights, as they were tested, if they are the best ones so far."""
-        if logs["accuracy"] > self.best_accuracy:
+        if logs["accuracy"] > self.best_accuracy or self.task.refit:
             self.best_accuracy = float(logs["accuracy"])
             self.best_weights = self.task.model.get_weights()
 
@@ -239,7 +239,7 @@ class Keeper(keras.callbacks.Callback):
             self.file.unlink(missing_ok=True)
         history = self.table()
         best = int(history["val_accuracy"].idxmax()) if len(history) else 0
-        return Run(history, best, self.seconds(), stopped)
+        return Run(history, len(history) if self.task.refit else best, self.seconds(), stopped)
 
 
 def read_checkpoint(

@@ -1,16 +1,14 @@
 """The grid search that the seed promised: scikit-learn's, over Keras heads."""
 
-import contextlib
 import functools
 import math
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import joblib
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -29,6 +27,7 @@ from emotions.network.features import channel_statistics
 from emotions.network.quiet_keras import keras
 from emotions.settings import Settings
 from emotions.training import optimizer as updates
+from emotions.training import workers
 from emotions.training.batches import Batches
 
 if TYPE_CHECKING:
@@ -301,35 +300,12 @@ def search(
         searcher = GridSearchCV(estimator, grid, **how)
         fits = combinations * folds
     searcher.set_callbacks(FitCounter(progress, fits, client))
-    with _on_workers(client, features, labels, splits):
+    arrays = [features, labels, *(rows for split in splits for rows in split)]
+    with workers.doing_all(client, arrays):
         searcher.fit(features, labels)
     best = searcher.best_params_.items()  # a row of the table of all, which keeps its images
     searcher.best_params_ = {name: value for name, value in best if name != "images"}
     return searcher
-
-
-@contextlib.contextmanager
-def _on_workers(
-    client: "Client | None", features: np.ndarray, labels: np.ndarray, splits: list[tuple]
-) -> Iterator[None]:
-    """Let scikit-learn's fits run on Dask's workers, if there are any.
-
-    All arrays go to each worker once. That is for speed, and so that nothing is lost with a
-    worker: joblib itself would give each array to a single one, and Dask's memory manager would
-    take away what it holds for spare copies.
-    """
-    if client is None:
-        yield
-        return
-    arrays = [features, labels, *(rows for split in splits for rows in split)]
-    manages_memory = client.amm.running()
-    client.amm.stop()
-    try:
-        with joblib.parallel_config("dask", client=client, scatter=arrays):
-            yield
-    finally:
-        if manages_memory:
-            client.amm.start()
 
 
 def results_table(searcher: GridSearchCV | HalvingGridSearchCV) -> pd.DataFrame:

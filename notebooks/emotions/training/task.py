@@ -44,6 +44,7 @@ class Task:
     weights: str  # digest of the backbone's weights at the start
     precision: str  # its dtype policy
     start: tuple[tuple[keras.Variable, np.ndarray], ...] = ()  # what `model` starts from
+    refit: bool = False  # whether `training` has the validation images too: nothing is chosen
     begun: threading.Event = field(default_factory=threading.Event)  # whether it has ever trained
 
     def targets(self) -> np.ndarray:
@@ -137,14 +138,18 @@ def prepare(
     policy: str,
     *,
     left_out: np.ndarray | None = None,
+    refit: bool = False,
     progress: Progress | None = None,
 ) -> Task:
     """Compute or load the features, split, operate, compile.
 
     The backbone is built for `settings.image_size` under the dtype policy `policy`; `left_out`,
-    bool (n,), are training images to leave out.
+    bool (n,), are training images to leave out. A `refit` learns the validation images too and
+    ends with its last epoch, as scikit-learn's GridSearchCV trains what it has chosen once more.
     """
     training, validation = split_rows(data, settings, left_out)
+    if refit:
+        training = np.sort(np.concatenate([training, validation]))
     pooling = pooling_model(settings, backbone, policy)
     inputs, test_inputs, change = _inputs(settings, data, backbone, policy, progress)
     if settings.trainable == "head" and not starts_from_images(settings):
@@ -162,7 +167,9 @@ def prepare(
     )
     if settings.head_epochs and settings.trainable != "head":
         first = head_alone(settings)
-        task = prepare(first, data, backbone, policy, left_out=left_out, progress=progress)
+        task = prepare(
+            first, data, backbone, policy, left_out=left_out, refit=refit, progress=progress
+        )
         if train(task).stopped:
             raise KeyboardInterrupt("The head has not learnt to its end; run this again to go on.")
         head.set_weights(task.model.get_weights())
@@ -184,6 +191,7 @@ def prepare(
         digest(backbone.model),
         policy,
         tuple((v, keras.ops.convert_to_numpy(v)) for v in model.variables),
+        refit,
     )
     model.compile(**task.compiling())
     return task

@@ -7,9 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import joblib
+import numpy as np
 import psutil
 from distributed import Client, LocalCluster
 from distributed.security import Security
+from joblib._dask import DaskDistributedBackend
 
 from emotions.files import one_line
 from emotions.settings import LOCAL_WORKERS, Settings
@@ -95,6 +98,34 @@ def _check_workers(client: Client) -> None:
             "The workers have other packages than this notebook; install requirements.lock on "
             f"all machines:\n{error}"
         ) from None
+
+
+class _AlsoOne(DaskDistributedBackend):
+    """Gives the fits to a single worker too; where one job is enough, joblib does it itself."""
+
+    def effective_n_jobs(self, n_jobs: int) -> int:
+        return max(2, super().effective_n_jobs(n_jobs))
+
+
+@contextlib.contextmanager
+def doing_all(client: Client | None, arrays: list[np.ndarray]) -> Iterator[None]:
+    """Let scikit-learn's fits run on Dask's workers, if there are any.
+
+    All arrays go to each worker once. That is for speed, and so that nothing is lost with a
+    worker: joblib itself would give each array to a single one, and Dask's memory manager would
+    take away what it holds for spare copies.
+    """
+    if client is None:
+        yield
+        return
+    manages_memory = client.amm.running()
+    client.amm.stop()
+    try:
+        with joblib.parallel_config(_AlsoOne(client=client, scatter=arrays)):
+            yield
+    finally:
+        if manages_memory:
+            client.amm.start()
 
 
 def describe(client: Client | None) -> str:
