@@ -48,9 +48,15 @@ def fer2013_archive() -> Path:
 def fer2013_folder(fer2013_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the archive's content, unpacked once: a folder with train and test."""
     from emotions.data.sources import unpack_archive
+    from emotions.files import alone
 
-    folder = tmp_path_factory.mktemp("fer2013") / "faces"
-    unpack_archive(fer2013_archive, folder)
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of all workers of this run
+    folder = folder / "fer2013" / "faces"
+    with alone(folder):
+        if not folder.is_dir():
+            unpack_archive(fer2013_archive, folder)
     return folder
 
 
@@ -58,9 +64,11 @@ def fer2013_folder(fer2013_archive: Path, tmp_path_factory: pytest.TempPathFacto
 def fer2013(fer2013_folder: Path):
     """Return the genuine FER-2013, loaded; its cache is beside the folder."""
     from emotions.data.faces import load_faces
+    from emotions.files import alone
 
     train, test = fer2013_folder / "train", fer2013_folder / "test"
-    return load_faces(train, test, fer2013_folder.parent / "cache")
+    with alone(fer2013_folder):
+        return load_faces(train, test, fer2013_folder.parent / "cache")
 
 
 @pytest.fixture(scope="session")

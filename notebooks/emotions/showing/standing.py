@@ -107,7 +107,7 @@ def recipe_in_words(results: Path, images: int) -> str:
     said = (
         f"**{best['accuracy_test']:.1%} of FER-2013's {images:,} test images right** (95 % "
         f"interval {low:.1%} to {high:.1%}): that is the best single classifier of this course, "
-        f"chosen by its validation accuracy. Recipe `{best['recipe']}`, from the weights "
+        f"chosen by its validation accuracy. Recipe `{runs.called(best)}`, from the weights "
         f"{best['weights']}; {best['minutes']:.0f} minutes of training on {best['processor']}; "
         f"{_views(best['views'])}. "
     )
