@@ -60,6 +60,7 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
             )
         print(f"{name}: there already.")
         return folder
+    known = _known(course, chosen) if chosen else None
     start = time.monotonic()
     backbone, policy = course_setup.open_backbone(course)
     left_out = course.left_out()
@@ -74,8 +75,9 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
             f"{name}: stopped after epoch {len(run.history)} of {settings.epochs}. It does not "
             "count yet; give the same command again, and it goes on from its last checkpoint."
         )
-    best = float(run.history["val_accuracy"].max())
-    known = _known(course, chosen) if chosen else {"accuracy_validation": best}
+    if known is None:
+        known = {"accuracy_validation": float(run.history["val_accuracy"].max())}
+        write_table(folder / "history.csv", run.history)
     details = course.provenance(
         backbone,
         precision=policy,
@@ -84,16 +86,18 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
         best_epoch=run.best_epoch,
         epochs_run=len(run.history),
         **known,
-        minutes=(prepared + run.seconds) / 60,
+        minutes=(prepared + run.seconds) / 60 + (runs.details(chosen)["minutes"] if chosen else 0),
         minutes_preparing=prepared / 60,
         images_per_second=len(task.training) * len(run.history) / run.seconds,
         processor=runs.processor(),
     )
     for stale in folder.glob("predictions_*.npz"):
         stale.unlink()
-    write_table(folder / "history.csv", run.history)
     classifier.save(folder / classifier.SHIPPED, task, details, np.float16)
-    print(f"{name}: {details['accuracy_validation']:.1%} of the validation split right.")
+    words = (
+        "kept" if refit else f"{details['accuracy_validation']:.1%} of the validation split right"
+    )
+    print(f"{name}: {words}.")
     return folder
 
 
@@ -194,7 +198,7 @@ def evaluate() -> None:
     earlier = read_json(results) if results.is_file() else []
     if together:  # the best one stays: the others say nothing more
         together += [row for row in earlier if row["ensemble"] > 1]
-        together = [max(together, key=itemgetter("accuracy_validation"))]
+        together = [max(together, key=lambda row: round(row["accuracy_validation"], 6))]
         earlier = [row for row in earlier if row["ensemble"] == 1]
     rows = runs.with_earlier(entries + together, earlier, (*runs.KEPT, "ensemble"))
     write_json(results, rows)
@@ -219,9 +223,10 @@ def ship() -> None:
         raise DataError(
             f"{results} has no row of {best.name}: run `run_recipes.py evaluate` first."
         )
-    found = about["accuracy_validation"]
-    shipped = classifier.read_details(target) if target.is_file() else {"accuracy_validation": 0}
-    if shipped["accuracy_validation"] > found:
+    found, rank = about["accuracy_validation"], itemgetter("accuracy_validation", "refit")
+    shipped = {"accuracy_validation": 0, "refit": False}
+    shipped |= classifier.read_details(target) if target.is_file() else {}
+    if rank(shipped) > rank(about):
         write_card(course.folder)
         print(
             f"{best.name} finds {found:.1%} of the validation split, what ships already "

@@ -101,8 +101,8 @@ def reached(folder: Path) -> str:
     ten = [row for row in rows if row["recipe"] == "ten_minutes" and row["ensemble"] == 1]
     for row in sorted(ten, key=lambda row: row["accuracy_validation"])[-1:]:
         said += (
-            f" Recipe `ten_minutes`: {row['accuracy_private']:.1%} ({row['views']} views) after "
-            f"{row['minutes']:.0f} minutes on {row['processor']}."
+            f" Recipe `{runs.called(row)}`: {row['accuracy_private']:.1%} ({row['views']} views) "
+            f"after {row['minutes']:.0f} minutes on {row['processor']}."
         )
     for row in rows:
         if row["ensemble"] > 1:

@@ -21,6 +21,13 @@ from emotions.showing.report import Results
 from emotions.showing.widgets.pickers import HyperparameterPicker
 from train import command_line
 
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/faces", "x" * 300])
+def test_a_path_that_cannot_be_looked_up_is_a_sentence(path):
+    with pytest.raises(SettingsError, match=r"train_data .*cannot be looked up"):
+        read_settings(train_data=path, val_data="tests")
+
+
 NOT_DEFAULT = {
     "train_data": "notebooks",
     "val_data": "tests",

@@ -218,7 +218,7 @@ def read_rows(array: Any, rows: Any) -> np.ndarray:
     for row in (rows.min(), rows.max()) if rows.size else ():
         if not -len(array) <= row < len(array):
             raise IndexError(f"{array.filename} has {len(array)} rows, but not row {row}.")
-    numbers = rows % len(array)  # from the end too
+    numbers = rows.astype(np.int64) % len(array)  # from the end too
     found = np.empty((*rows.shape, *array.shape[1:]), array.dtype)
     places = found.view(np.uint8).reshape(rows.size, array.strides[0])
     with open(array.filename, "rb", buffering=0) as file:

@@ -43,11 +43,15 @@ class SettingsError(ValueError):
 def absolute(path: Path) -> Path:
     """Return an absolute path: as seen from here if it exists, else from the root.
 
-    So that `data/faces` means the same folder in `notebooks/`, where notebooks run, and above.
+    So that `data/faces` means the same folder in `notebooks/`, where notebooks run, and above. A
+    ValueError if it cannot be looked up.
     """
-    path = path.expanduser()
-    from_here = Path.cwd() / path
-    return from_here.resolve() if from_here.exists() else (ROOT / path).resolve()
+    try:
+        path = path.expanduser()
+        from_here = Path.cwd() / path
+        return from_here.resolve() if from_here.exists() else (ROOT / path).resolve()
+    except (OSError, RuntimeError) as error:  # not allowed, too long, nobody's home
+        raise ValueError(f"it cannot be looked up, {error}") from None
 
 
 Folder = Annotated[Path, AfterValidator(absolute)]  # or a file

@@ -350,6 +350,9 @@ def test_photos(trained, tmp_path):
     shares = table.loc[["one.png", "two.png"], list(task.classes)].astype(float)
     assert np.allclose(shares.sum(axis=1), 1)
     assert len(pd.read_csv(tmp_path / "faces.csv")) == len(table)
+    sides = ["left", "file", *task.classes[2:]]  # as columns of the table are called
+    table = photos.folder_table(tmp_path, task.whole, sides)
+    assert table["left"].dtype == "Int64" and {"left (class)", "file (class)"} <= set(table)
 
 
 def test_a_photo_that_is_none_gets_one_sentence(tmp_path):
@@ -505,6 +508,9 @@ def test_a_refit_learns_all_images_and_is_told_by_what_was_chosen(at_home, monke
     chosen, refit = map(runs.details, runs.finished(at_home))
     assert not chosen["refit"] and refit["refit"] and refit["best_epoch"] == 4
     assert refit["accuracy_validation"] == chosen["accuracy_validation"]
+    assert refit["minutes"] > chosen["minutes"]  # those of both
+    folders = runs.finished(at_home)
+    assert [(each / "history.csv").is_file() for each in folders] == [True, False]
     assert [folder.name for folder in runs.members(at_home)] == ["frozen_plus-hed-1-refit"]
     run_recipes.main(["evaluate"])
     run_recipes.main(["ship"])
@@ -517,10 +523,17 @@ def test_a_refit_learns_all_images_and_is_told_by_what_was_chosen(at_home, monke
     assert runs.spread(runs.read(results)).empty
     for name, count in (("curves.csv", 4), ("ladder.csv", 1)):
         assert len(pd.read_csv(results.with_name(name))) == count
-    shipped = classifier.load(results.with_name(classifier.SHIPPED))
+    file = results.with_name(classifier.SHIPPED)
+    (at_home / "frozen_plus-hed-1-refit").rename(at_home.parent / "away")
+    run_recipes.main(["ship"])  # the run that it repeats is no better
+    (at_home.parent / "away").rename(at_home / "frozen_plus-hed-1-refit")
+    shipped = classifier.load(file)
+    assert shipped.details["refit"]
     course = course_setup.open_course()
     warmth = classifier.calibrated(shipped, course.data, course.settings).details["temperature"]
     assert warmth == refit["temperature"] == pytest.approx(rows[1, False]["temperature"])
+    (at_home / "frozen_plus-hed-1").rename(at_home / "elsewhere")  # then it is told by nothing
+    assert [folder.name for folder in runs.finished(at_home)] == ["elsewhere"]
     card = results.with_name("MODEL_CARD.md").read_text(encoding="utf-8")
     assert "--seeds 1 --refit\n" in card and "kept: epoch 4. This is a refit" in card
 

@@ -80,9 +80,9 @@ def _list_class(folder: Path) -> tuple[list[os.DirEntry], int]:
 
 def _visible(folder: Path) -> tuple[list[os.DirEntry], int]:
     """Return the entries of a folder sorted by name, and how many hidden ones were skipped."""
-    if not folder.is_dir():
-        raise DataError(f"The folder {folder} is not there; check its name or make it.")
     try:
+        if not folder.is_dir():
+            raise DataError(f"The folder {folder} is not there; check its name or make it.")
         with os.scandir(folder) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
     except OSError as error:

@@ -112,7 +112,8 @@ def decode(path: Path, side: int) -> Decoded:
     with open_image(path) as image:
         size = image.size
         changes = ["animated"] if getattr(image, "n_frames", 1) > 1 else []
-        changes += ["turned"] if image.getexif().get(ExifTags.Base.Orientation, 1) != 1 else []
+        turn = image.getexif().get(ExifTags.Base.Orientation)
+        changes += ["turned"] if turn in range(2, 9) else []  # 1 is upright; some cameras write 0
         ImageOps.exif_transpose(image, in_place=True)
         plain, change = grey_or_rgb(image)
         if plain.size != (side, side):

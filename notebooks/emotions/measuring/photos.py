@@ -16,7 +16,9 @@ from emotions.files import DataError, write_table
 from emotions.measuring import scores
 from emotions.network.quiet_keras import keras
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+# Of the last three no photo can be read; each gets a row that says so.
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif",
+            ".heic", ".heif", ".avif")  # fmt: skip
 PHOTO_FORMATS = (*FORMATS, "WEBP", "TIFF", "GIF")
 LARGEST_FILE = 50_000_000  # bytes
 LARGEST_SIDE = 1600  # pixels; larger photos are made smaller before the search
@@ -134,8 +136,10 @@ def folder_table(
     pandas.DataFrame
         A row per face: file, face, left, top, width, height, emotion, then each probability, and
         a note. A photo without a face, or one that cannot be read, has one row with a note alone.
+        A class that has the name of another column is called `name (class)`.
     """
-    folder, names = Path(folder), list(classes)
+    folder, taken = Path(folder), {"file", "face", *BOX, "emotion", "note"}
+    names = [f"{name} (class)" if name in taken else name for name in classes]
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}: check the path.")
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())

@@ -50,11 +50,22 @@ def details(folder: Path) -> dict[str, Any]:
 
 
 def is_finished(folder: Path) -> bool:
-    """Tell whether a folder holds a training that went to its end."""
+    """Tell whether a folder holds a training that went to its end.
+
+    A refit counts only beside the run that it repeats: what it is worth is told by that.
+    """
     if not (folder / FILE).is_file():
         return False
     about = details(folder)
-    return about["epochs_run"] == about["epochs"]
+    ended = about["epochs_run"] == about["epochs"]
+    if not about["refit"]:
+        return ended
+    first, told = _repeated(folder), "accuracy_validation"
+    return ended and is_finished(first) and details(first)[told] == about[told]
+
+
+def _repeated(refit: Path) -> Path:
+    return refit.with_name(refit.name.removesuffix(REFIT))
 
 
 def predictions(
@@ -79,8 +90,7 @@ def predictions(
         model = load(folder / FILE, about["precision"]).model
         rows = validation_rows(data, settings, about)
         if about["refit"]:
-            first = folder.with_name(folder.name.removesuffix(REFIT))
-            _, validation, _ = predictions(data, settings, first, views, progress)
+            _, validation, _ = predictions(data, settings, _repeated(folder), views, progress)
         else:
             validation = scores.predict(model, data.train.images[rows], views, progress=progress)
         test = scores.predict(model, data.test.images, views, progress=progress)
@@ -171,7 +181,7 @@ def ensemble(
 
     To the best one that run is added which raises the accuracy of the average on the validation
     split most, until none does (Caruana et al. 2004, "Ensemble selection from libraries of
-    models"). All have the validation split of the best one, so that none has learnt from it.
+    models"). All have the validation split of the best one, so that none had learnt from it then.
     """
     if not members(runs):
         return {}
@@ -286,8 +296,8 @@ def best_single(measured: pd.DataFrame) -> pd.Series:
 
 
 def called(run: Mapping[str, Any]) -> str:
-    """Return the name of a row's recipe in tables; a refit is another classifier."""
-    return run["recipe"] + (", refit" if run.get("refit") else "")
+    """Return the name of a row's recipe in tables; a single refit is another classifier."""
+    return run["recipe"] + (", refit" if run.get("refit") and run["ensemble"] == 1 else "")
 
 
 def started_from(weights: str) -> str:

@@ -221,7 +221,8 @@ class Results:
         table = runs.read(file)
         display(
             Markdown(
-                "Measured on FER-2013 by `notebooks/run_recipes.py`; each row used the test images "
+                "Measured on FER-2013 by `notebooks/run_recipes.py`; a refit's validation accuracy "
+                "is that of the run that it repeats; each row used the test images "
                 "once. Two views: a face and its mirror image, averaged; the file has the rows of "
                 "one view too. A + joins the models of an ensemble. Notebook 6 tells the story. "
                 f"Weights: {'; '.join(table['weights'].unique())}."
