@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,8 @@ def prepare(settings: Settings) -> Prepared:
 
 def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
     """Return the notebooks in a folder in the order of the course."""
-    return sorted(folder.glob("0*.ipynb"))
+    found = folder.glob("0*.ipynb")  # also what JupyterLab calls 04_training-Copy1.ipynb
+    return sorted(file for file in found if re.fullmatch(r"\w+", file.stem))
 
 
 def run_notebooks(notebooks: Sequence[Path], course: Prepared) -> list[Path]:
@@ -188,7 +189,10 @@ def lab(arguments: Sequence[str]) -> int:
     first = course_notebooks()[:1]
     command = [sys.executable, "-m", "jupyterlab", *(path.name for path in first)]
     command += [f"--ServerApp.tornado_settings={LARGE_MESSAGES}", *arguments]
-    return subprocess.run(command, cwd=NOTEBOOKS, check=False).returncode
+    with subprocess.Popen(command, cwd=NOTEBOOKS) as server:
+        while True:
+            with suppress(KeyboardInterrupt):  # JupyterLab has it too, and asks what it shall do
+                return server.wait()
 
 
 def write_editions() -> None:

@@ -1,6 +1,7 @@
 """What is loaded runs no code, and what is shown names no one."""
 
 import ast
+import contextlib
 import io
 import json
 import os
@@ -197,15 +198,21 @@ def test_committed_notebooks_are_not_trusted_beforehand():
 
 
 def test_the_laboratory_keeps_its_token_and_stays_on_this_computer(monkeypatch):
-    asked = []
+    asked, answers = [], [KeyboardInterrupt, 3]
 
-    class Ended:
-        returncode = 0
+    class Server(contextlib.nullcontext):
+        def __init__(self, command, **_):
+            super().__init__(self)
+            asked.append(command)
 
-    monkeypatch.setattr(
-        course.subprocess, "run", lambda command, **_: asked.append(command) or Ended
-    )
-    course.lab([])
+        def wait(self):
+            answer = answers.pop(0)
+            if answer is KeyboardInterrupt:
+                raise answer  # which JupyterLab has got too, and asks what it shall do
+            return answer
+
+    monkeypatch.setattr(course.subprocess, "Popen", Server)
+    assert course.lab([]) == 3
     words = " ".join(asked[0])
     for weakening in ("token", "password", "--ip", "allow_origin", "allow-root", "disable_check"):
         assert weakening not in words

@@ -49,7 +49,11 @@ def most_alike(answer: Any, means: list[np.ndarray], classes: list[str]) -> Verd
     chosen, nearest = frozenset(names), min(distances, key=distances.__getitem__)
     words = f"{names[0]} and {names[1]} differ by {distances[chosen]:.1f} grey levels"
     if same(distances[chosen], distances[nearest]):
-        return Verdict(True, f"{words} on average. A linear model will confuse them first.")
+        return Verdict(
+            True,
+            f"{words} on average. Whether a classifier confuses them, "
+            "only its confusion matrix says: notebook 4.",
+        )
     if chosen == max(distances, key=distances.__getitem__):
         return Verdict(False, f"{words}: that is the largest difference. Look for the smallest.")
     return Verdict(

@@ -1,6 +1,6 @@
 """What a check says, and how it finds the words for a typical mistake."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -70,6 +70,7 @@ def call(function: Any, *inputs: Any) -> Any:
         raise UnusableError("A function belongs here: leave its line with `def` as it was.")
     try:
         result = function(*inputs)
+        result = list(result) if isinstance(result, Iterator) else result  # may stop only now
     except Exception as error:  # whatever a learner's function may do
         raise UnusableError(
             f"Your function stops with {type(error).__name__}: {error}. Try it on small inputs."

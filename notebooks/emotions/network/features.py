@@ -142,8 +142,11 @@ def _compute(
 def forward(model: keras.Model, inputs: Any, batch: int) -> Iterator[list[np.ndarray]]:
     """Yield a model's outputs, float32, for some inputs at a time, which may be memory-mapped.
 
-    Each batch is filled up to its full size, so that Keras traces the model only once.
+    All batches are of one size, the last one filled up, so that Keras traces the model only once;
+    few inputs have smaller ones.
     """
+    batches = max(1, -(-len(inputs) // batch))
+    batch = min(batch, 32 * -(-len(inputs) // (32 * batches)))
     for start in range(0, len(inputs), batch):
         part = inputs[start : start + batch]
         full = np.zeros((batch, *part.shape[1:]), np.float32)

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import HTML, Image, Markdown, display
 
-from emotions.files import read_json
+from emotions.files import DataError, read_json
 from emotions.measuring import ladder, runs
 from emotions.measuring.classifier import REFERENCE
 from emotions.settings import names
@@ -303,10 +303,10 @@ def _table(table: pd.DataFrame, formats: dict[str, str] | None = None) -> HTML:
 
 
 def collect(folder: Path) -> Results:
-    """Read the results in `output/<data set>`, or raise a `FileNotFoundError`."""
+    """Read the results in `output/<data set>`, or raise a `DataError`."""
     names = ("exploration", "surgery", "training", "grid_search")
     files = {name: folder / f"{name}.json" for name in names}
     content = {name: read_json(f) if f.is_file() else {} for name, f in files.items()}
     if not (content["training"] or content["exploration"] or content["surgery"]):
-        raise FileNotFoundError(f"There are no results in {folder}: run notebooks 1 to 5 first.")
+        raise DataError(f"There are no results in {folder}: run notebooks 1 to 5 first.")
     return Results(folder, content)

@@ -1,6 +1,7 @@
 """Parameters as controls."""
 
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import Any
 
 import ipywidgets
@@ -43,7 +44,7 @@ class Picker:
         try:
             self.message.value = f"Ready: {self._describe(self.settings)}. Run the next cell."
         except SettingsError as error:
-            self.message.value = f"<b>{error}</b>"
+            self.message.value = f"<b>{escape(str(error))}</b>"
 
     def _repr_mimebundle_(self, **keywords: Any) -> dict[str, Any]:
         bundle = self.widget._repr_mimebundle_(**keywords)
