@@ -60,11 +60,11 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
             )
         print(f"{name}: there already.")
         return folder
-    known = _known(course, chosen) if chosen else None
+    refit = chosen is not None
+    known, minutes_before = _known(course, chosen) if refit else ({}, 0.0)
     start = time.monotonic()
     backbone, policy = course_setup.open_backbone(course)
     left_out = course.left_out()
-    refit = chosen is not None
     task = training.prepare(
         settings, data, backbone, policy, left_out=left_out, refit=refit, progress=Progress
     )
@@ -75,7 +75,7 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
             f"{name}: stopped after epoch {len(run.history)} of {settings.epochs}. It does not "
             "count yet; give the same command again, and it goes on from its last checkpoint."
         )
-    if known is None:
+    if not refit:
         known = {"accuracy_validation": float(run.history["val_accuracy"].max())}
         write_table(folder / "history.csv", run.history)
     details = course.provenance(
@@ -86,7 +86,7 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
         best_epoch=run.best_epoch,
         epochs_run=len(run.history),
         **known,
-        minutes=(prepared + run.seconds) / 60 + (runs.details(chosen)["minutes"] if chosen else 0),
+        minutes=(prepared + run.seconds) / 60 + minutes_before,
         minutes_preparing=prepared / 60,
         images_per_second=len(task.training) * len(run.history) / run.seconds,
         processor=runs.processor(),
@@ -101,13 +101,13 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
     return folder
 
 
-def _known(course: course_setup.Course, chosen: Path) -> dict[str, float]:
-    """Return what the run that a refit repeats has shown on images that it had not learnt."""
+def _known(course: course_setup.Course, chosen: Path) -> tuple[dict[str, float], float]:
+    """Return what the run that a refit repeats has shown on new images, and its minutes."""
+    about = runs.details(chosen)
     rows, validation, _ = runs.predictions(course.data, course.settings, chosen, 1, Progress)
-    return {
-        "accuracy_validation": runs.details(chosen)["accuracy_validation"],
-        "temperature": scores.temperature(course.data.train.labels[rows], validation),
-    }
+    warmth = scores.temperature(course.data.train.labels[rows], validation)
+    told = {"accuracy_validation": about["accuracy_validation"], "temperature": warmth}
+    return told, about["minutes"]
 
 
 def _say(history: pd.DataFrame) -> None:
@@ -219,7 +219,7 @@ def ship() -> None:
     target, results = course.folder / classifier.SHIPPED, course.folder / "results.json"
     about = runs.details(best)
     measured = read_json(results) if results.is_file() else []
-    if not any(all(row.get(k, False) == about[k] for k in runs.KEPT) for row in measured):
+    if runs.key(about) not in map(runs.key, measured):
         raise DataError(
             f"{results} has no row of {best.name}: run `run_recipes.py evaluate` first."
         )

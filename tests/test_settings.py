@@ -21,13 +21,6 @@ from emotions.showing.report import Results
 from emotions.showing.widgets.pickers import HyperparameterPicker
 from train import command_line
 
-
-@pytest.mark.parametrize("path", ["~nobody-of-this-name/faces", "x" * 300])
-def test_a_path_that_cannot_be_looked_up_is_a_sentence(path):
-    with pytest.raises(SettingsError, match=r"train_data .*cannot be looked up"):
-        read_settings(train_data=path, val_data="tests")
-
-
 NOT_DEFAULT = {
     "train_data": "notebooks",
     "val_data": "tests",
@@ -265,3 +258,9 @@ def test_the_users_variables_do_not_reach_the_tests(monkeypatch):
     monkeypatch.setattr(sys, "path", sys.path[:])
     runpy.run_path(str(Path(__file__).with_name("conftest.py")))
     assert "EMOTIONS_EPOCHS" not in os.environ
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/faces", "x" * 300])
+def test_a_path_that_cannot_be_looked_up_is_a_sentence(path):
+    with pytest.raises(SettingsError, match=r"train_data .*cannot be looked up"):
+        read_settings(train_data=path, val_data="tests")

@@ -265,12 +265,13 @@ def test_the_report_names_the_classes_of_the_folders(folders):
 
 
 def test_the_same_command_twice_gives_the_same_bytes(folders, tmp_path):
-    """Here for the notebook that trains; tests/reliability/kills.py compares whole courses."""
+    """Here for the two notebooks that train; tests/reliability/kills.py compares whole courses."""
     again = {**folders, "OUTPUT": tmp_path, "DATA": tmp_path / "data"}
-    ended = run_course("course.py", again, "report", "--only", "04_training")
-    assert ended.returncode == 0, ended.stderr
+    for notebook in ("04_training", "05_grid_search"):
+        ended = run_course("course.py", again, "report", "--only", notebook)
+        assert ended.returncode == 0, ended.stderr
     made = {path.name for path in (tmp_path / "sample").iterdir()} & RESULTS
-    assert made >= {"training.json", "training_history.csv", "confusion_matrix.csv"}
+    assert made >= {"training.json", "grid_search.csv", "best_layer_report.csv"}
     for name in sorted(made):
         if name.endswith((".csv", ".json")):
             first = (folders["OUTPUT"] / "sample" / name).read_bytes()

