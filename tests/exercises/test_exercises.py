@@ -141,7 +141,7 @@ def answers_of_another_kind(one: Exercise) -> list[str]:
     name = one.check.source.split("(", 1)[1].split(",")[0].rstrip(")")
     first = one.stub.source.split("=")[0].strip()
     before = one.stub.source.rsplit("\n", 1)[0] if first == "inputs" else ""
-    broken = f"def {name}(*inputs):\n    return 1 / 0"
+    broken = [f"def {name}(*inputs):\n    {end} 1 / 0" for end in ("return", "yield")]
     values = ["'many'", "None", "[]", "np.zeros(3)", "float('nan')", "10**400"]
     given = (
         "'many'",
@@ -149,7 +149,8 @@ def answers_of_another_kind(one: Exercise) -> list[str]:
         "dict.fromkeys(['happy', 'sad', 'angry', 'fear'])",
     )
     values += [f"lambda *inputs: {value}" for value in given]
-    return [*(f"{before}\n{name} = {value}" for value in values), f"{before}\n{broken}"]
+    answers = [*(f"{name} = {value}" for value in values), *broken]
+    return [f"{before}\n{answer}" for answer in answers]
 
 
 # name of the check, a wrong answer, words of the remark that it deserves

@@ -184,10 +184,19 @@ def test_the_confusion_explorer_turns_pages(faces, monkeypatch):
     explorer.controls["true"].value = CLASSES[true]
     explorer.controls["predicted"].value = CLASSES[guess[0]]
     cell = ((faces.labels == true) & (guess == guess[0])).sum()
-    assert f"{cell} faces, page 1 of {cell}" in explorer.words
+    assert f"{cell} face{'s' if cell > 1 else ''}, page 1 of {cell}" in explorer.words
     pager = explorer.controls["page"]
     pager.value = 99
     assert f"page {cell} of {cell}" in explorer.words and pager.value == pager.max == cell
+
+
+def test_the_confusion_explorer_begins_with_the_most_frequent_mistake():
+    faces = image_set(70)
+    guess = faces.labels.copy()
+    guess[np.flatnonzero(faces.labels == 5)[:3]] = 2
+    guess[np.flatnonzero(faces.labels == 1)[:2]] = 0
+    explorer = widgets.confusion_explorer(faces, np.eye(7)[guess], "")
+    assert f"{CLASSES[5]}, taken for {CLASSES[2]}: 3 faces" in explorer.words
 
 
 def test_a_pager_has_as_many_pages_as_the_cell_that_is_shown(monkeypatch):
@@ -260,7 +269,7 @@ def every_explorer(images: ImageSet, network, monkeypatch) -> dict:
         ),
         "confusion": (
             lambda: widgets.confusion_explorer(images, np.eye(7)[images.labels], ""),
-            [("predicted", CLASSES[0]), ("page", 2)],
+            [("predicted", CLASSES[1]), ("predicted", CLASSES[0]), ("page", 2)],
         ),
         "units": (widgets.ActionUnitSliders, [("unit_4", 0.5), ("expression", "surprise")]),
         "maps": (
@@ -387,6 +396,7 @@ def network(tiny_course):
 
 def test_the_feature_map_explorer_goes_by_layer_and_channel(faces, network, monkeypatch):
     explorer = widgets.feature_map_explorer(network, faces, preprocessing.VGGFACE_MEAN, "drawn")
+    assert "number 1 of 256 by activity" in explorer.words
     seen = [shown(explorer)]
     for name, value in (("channel", 200), ("layer", "conv1_1"), ("face", 3), ("layer", "pool5")):
         explorer.controls[name].value = value

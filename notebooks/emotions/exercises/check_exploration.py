@@ -105,8 +105,8 @@ def class_numbers(answer: Callable[[list[str]], dict[str, int]]) -> Verdict:
     if first != second:
         name = next(name for name in train if first[name] != second.get(name))
         return Verdict(False, f"{name} is {first[name]} in train and {second.get(name)} in test: "
-                       "the number follows the order in which the disk names the folders. Bring "
-                       "the names into an order of their own first.")  # fmt: skip
+                       "the number follows the order in which the disk names the "
+                       "folders.")  # fmt: skip
     numbers = list(first.values())
     if len(numbers) != 4 or any(number not in numbers for number in range(4)):
         return Verdict(False, f"The numbers are {numbers}; a loss for class numbers wants 0, 1, "

@@ -101,8 +101,7 @@ def honest_score(answer: Callable[[np.ndarray, np.ndarray], float]) -> Verdict:
         f"All 40 models of the check are right in 40 % of the cases. Choosing on the test images "
         f"would have reported {test.max():.1%}: {gain:.1%} of pure luck.",
         (test.max(), f"You choose on the test images: {test.max():.1%}, though each of the 40 "
-         "models of the check is right in 40 % of the cases. Choose on the validation split, "
-         "then report what the chosen one does on the test images."),
+         "models of the check is right in 40 % of the cases."),
         (validation.max(), "This is the validation accuracy of the winner. It was chosen for "
          "being high there; report its *test* accuracy."),
         (validation[test.argmax()], "The two are swapped: the validation split chooses, the test "

@@ -86,8 +86,8 @@ def two_views(answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Verdict
         call(answer, image.copy(), mirror.copy()),
         both.argmax(1),
         "The surer view counts for more. It costs no training, and it often gains a point.",
-        (places, "You average the *numbers* of the classes. Between 0 (angry) and 2 (fear) lies 1, "
-         "and 1 is another emotion, not something between them. Average the probabilities first."),
+        (places, "One view says 0 (angry), the other 2 (fear), and the answer is 1: another "
+         "emotion, which neither has seen."),
         (image.argmax(1), "The mirror image is not used."),
         (mirror.argmax(1), "The image itself is not used."),
         (both / 2, "These are the mean probabilities: very good. Which class is it?"),

@@ -58,9 +58,8 @@ def careful(answer: Callable[[np.ndarray, tuple[str, ...], float], str]) -> Verd
         found,
         ["angry", "happy", "unsure", "unsure"],
         "A classifier that may keep silent is right more often when it speaks.",
-        (["unsure", "happy", "sad", "unsure"], "You compare the *place* of the largest probability "
-         "with the threshold: angry stands at place 0 and never gets through, sad at place 2 "
-         "always does. Compare the probability itself: `max`, not `argmax`."),
+        (["unsure", "happy", "sad", "unsure"], "Angry with a probability of 0.9 becomes 'unsure', "
+         "sad with 0.4 gets its name: what is compared with the threshold?"),
         (["unsure", "unsure", "sad", "angry"], "It is the wrong way round: you name what is "
          "below the threshold."),
         (["angry", "happy", "sad", "angry"], "It always names an emotion: when does it say "

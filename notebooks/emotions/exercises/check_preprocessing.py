@@ -88,8 +88,8 @@ def repaired_input(answer: Callable[[np.ndarray], np.ndarray]) -> Verdict:
         return Verdict(True, "0 to 255 with the mean of VGG-Face's faces taken off. What the "
                        "first layer learnt to see is there again.")  # fmt: skip
     mistakes = (
-        (three / 255, "This is the seed's recipe: all faces arrive within one unit, where the "
-         "network expects 255. Leave the division out and subtract the mean."),
+        (three / 255, "This is the seed's recipe: all faces arrive between 0 and 1, where the "
+         "network learnt from numbers on both sides of 0, far apart."),
         (three / 255 - mean, "The pixels are divided by 255, the mean is not: what arrives is the "
          "mean and nothing else, every face nearly the same black."),
         ((three - mean) / 255, "The mean is right. The division by 255 is too much: VGG-Face "

@@ -104,7 +104,7 @@ def freeze_below(answer: Callable[[keras.Model, list[str]], keras.Model]) -> Ver
         "What you sewed on learns, what you kept stays. Compile after you freeze: Keras fixes at "
         "compile time what it trains.",
         ([], "Now nothing learns, the new layers neither: the loss would stay where it is, without "
-         "an error. Leave out the layers whose names are in `head`."),
+         "an error."),
         (["conv1", "conv2", "fc-3", "fc-2"], "Nothing is frozen: the first steps of a head that "
          "knows nothing would shake the backbone."),
         (["conv1", "conv2"], "It is the wrong way round: the backbone learns and the head is "

@@ -128,9 +128,9 @@ def counted(answer: Callable[[np.ndarray, np.ndarray, int], np.ndarray]) -> Verd
         wanted,
         "All images are counted. That the sum of the matrix is the number of images is a check "
         "that costs one line.",
-        (once.T, f"Two things are wrong. Of {len(true)} images you count {once.sum():.0f}: numpy's "
-         "`matrix[rows, columns] += 1` adds to each cell once, however often it is named. And "
-         "rows are to be the true emotions."),
+        (once.T, f"Two things are wrong. Of {len(true)} images you count {once.sum():.0f}, each "
+         "cell at most once. And two faces of class 1, of which one was called 2, do not stand in "
+         "row 1."),
         (once, f"Of {len(true)} images you count {once.sum():.0f}: `+= 1` with lists of places "
          "adds to each cell once. `np.add.at` adds every time."),
         (wanted.T, "All images are counted, but rows and columns are swapped: a row is the true "

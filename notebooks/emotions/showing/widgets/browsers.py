@@ -4,6 +4,7 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix
 
 from emotions.data.faces import ImageSet
 from emotions.files import DataError
@@ -101,11 +102,15 @@ def grid_explorer(table: pd.DataFrame, parameters: list[str], footer: str) -> Ex
 def confusion_explorer(images: ImageSet, probabilities: np.ndarray | None, footer: str) -> Explorer:
     """Choose a true and a predicted emotion, see the faces in that cell of the confusion matrix.
 
-    Of the probabilities, (n, classes), the surest come first. None: nothing is predicted yet.
+    It begins with the most frequent confusion. Of the probabilities, (n, classes), the surest come
+    first. None: nothing is predicted yet.
     """
     if probabilities is None or len(images) == 0:
         return saying("Nothing is predicted yet: let a classifier look at the test images first.")
     guess, pager = probabilities.argmax(axis=1), slider("page", 1, 1)
+    confused = confusion_matrix(images.labels, guess, labels=range(len(images.classes)))
+    np.fill_diagonal(confused, 0)
+    most, mistaken = np.unravel_index(confused.argmax(), confused.shape)
 
     def draw(true: str, predicted: str, page: int) -> Figure:
         label, other = images.classes.index(true), images.classes.index(predicted)
@@ -115,16 +120,14 @@ def confusion_explorer(images: ImageSet, probabilities: np.ndarray | None, foote
         if len(chosen) == 0:
             raise DataError(f"No {true} face is taken for {predicted}.")
         captions = [f"{row}: {probabilities[row, guess[row]]:.0%}" for row in chosen]
-        title = (
-            f"{true}, taken for {predicted}: {len(rows)} faces, page {pager.value} of {pager.max}"
-        )
+        faces = "1 face" if len(rows) == 1 else f"{len(rows)} faces"
+        title = f"{true}, taken for {predicted}: {faces}, page {pager.value} of {pager.max}"
         shown = [images.images[row] for row in chosen]
         return style.with_footer(plots.pictures(shown, captions, title, 8), footer)
 
-    second = images.classes[min(1, len(images.classes) - 1)]
     return Explorer(
         draw,
-        true=dropdown("true", images.classes),
-        predicted=dropdown("predicted", images.classes, second),
+        true=dropdown("true", images.classes, images.classes[most]),
+        predicted=dropdown("predicted", images.classes, images.classes[mistaken]),
         page=pager,
     )

@@ -19,14 +19,19 @@ NOTHING_YET = "There is no network or no image yet: run the cells above first."
 def feature_map_explorer(
     backbone: Backbone | None, images: ImageSet, mean: Mean, footer: str
 ) -> Explorer:
-    """Choose a face, a layer and a channel; see its map, and the most active ones beside it."""
+    """Choose a face, a layer and a channel; see its map, and the most active ones beside it.
+
+    It begins with the channel of pool3 that is most active for the first face.
+    """
     if backbone is None or len(images) == 0:
         return saying(NOTHING_YET)
     responses = Responses(backbone.model, images.images)
     size = backbone.model.input_shape[1]
     layers = [name for name in responses.layers if not name.endswith("_relu")]  # in their maps
     layer = dropdown("layer", layers, "pool3")
-    channel = slider("channel", 0, responses.layers["pool3"].output.shape[-1] - 1)
+    activity = responses.maps(0, size, mean)["pool3"].mean(axis=(0, 1))
+    channel = slider("channel", 0, len(activity) - 1)
+    channel.value = int(activity.argmax())
 
     def fit(change: Any) -> None:
         channel.max = responses.layers[change["new"]].output.shape[-1] - 1
