@@ -203,13 +203,21 @@ def write_editions() -> None:
 
 
 def executed_notebooks() -> tuple[Prepared, dict[Path, nbformat.NotebookNode]]:
-    """Return what all notebooks share, and each with its outputs; what never ran, runs first."""
+    """Return what all notebooks share, and each with its outputs.
+
+    What never ran, or was changed since, runs first.
+    """
     course = prepare(read_settings())
     found, ran = course_notebooks(), course.folder / "notebooks"
-    missing = [file for file in found if not (ran / file.name).is_file()]
+    missing = [file for file in found if not is_newer(ran / file.name, file)]
     if missing:
         run_notebooks(missing, course)
     return course, {file: nbformat.read(ran / file.name, as_version=4) for file in found}
+
+
+def is_newer(made: Path, source: Path) -> bool:
+    """Tell whether a file is there that was made of another one as it is now."""
+    return made.is_file() and made.stat().st_mtime >= source.stat().st_mtime
 
 
 def write_slides() -> None:

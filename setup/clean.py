@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,6 +104,7 @@ def remove(path: Path, root: Path) -> None:
     if path.is_symlink() or path.is_file():
         path.unlink()
     else:
+        (path / ".ready").unlink(missing_ok=True)  # half an environment is none
         shutil.rmtree(path)
 
 
@@ -129,7 +131,13 @@ def main() -> None:
     )
     parser.add_argument("--root", type=Path, default=ROOT, help="the repository")
     arguments = parser.parse_args()
-    clean(arguments.root.resolve(), arguments.everything)
+    try:
+        clean(arguments.root.resolve(), arguments.everything)
+    except OSError as error:
+        sys.exit(
+            f"{error.filename} cannot be taken away ({error.strerror}): close what uses it, or "
+            "have its owner remove it, then call the same command again."
+        )
 
 
 if __name__ == "__main__":

@@ -47,15 +47,21 @@ def make_environment(folder: Path) -> None:
     made = subprocess.run(
         [sys.executable, "-m", "venv", "--clear", str(folder)],
         check=False,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    if made.returncode != 0:
+    if made.returncode == 0:
+        return
+    said = made.stdout.strip()
+    mend = f"{said.splitlines()[-1]}: mend that" if said else "it does not say why"
+    if "ensurepip" in said or "No module named venv" in said:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        sys.exit(
-            f"Python could not make the environment {folder}: on Debian and Ubuntu install its "
-            f"venv part with `apt install python{version}-venv`, then call the same command again."
-        )
+        package = f"`apt install python{version}-venv`"
+        mend = f"on Debian and Ubuntu install its venv part with {package}"
+    sys.exit(
+        f"Python could not make the environment {folder}: {mend}, then call the same command again."
+    )
 
 
 def install(folder: Path, lock: Path) -> None:

@@ -1,4 +1,4 @@
-"""Writes requirements.lock from environment.yml (needs the package uv: `make lock`).
+"""Writes requirements.lock from environment.yml (`make lock`; needs the packages uv and PyYAML).
 
 The pip section of environment.yml goes through `uv pip compile`, for every platform and for each
 Python that environment.yml allows, with hashes and without the address of any index.

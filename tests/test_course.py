@@ -94,6 +94,13 @@ def test_every_notebook_becomes_a_page_with_its_title(ran: course.Prepared):
     assert 'href="09_report.html"' in first
 
 
+def test_what_jupyterlab_copies_is_no_notebook_of_the_course(tmp_path: Path):
+    for name in ("04_training", "04_training-Copy1", "Untitled", "09_report"):
+        write_notebook(tmp_path / f"{name}.ipynb", name)
+    found = course.course_notebooks(tmp_path)
+    assert [file.stem for file in found] == ["04_training", "09_report"]
+
+
 def test_notebooks_get_the_settings_and_run_in_their_folder(ran: course.Prepared):
     first = text_of(ran.folder / "notebooks" / "01_first.html")
     assert "optimizer SGD" in first
@@ -115,6 +122,32 @@ def test_durations_are_noted_before_the_report_runs(ran: course.Prepared):
     assert list(durations["notebooks"]) == ["01_first", "09_report"]
     assert durations["total"] == pytest.approx(sum(durations["notebooks"].values()), abs=0.1)
     assert min(durations["notebooks"].values()) > 0
+
+
+def test_what_never_ran_or_was_changed_since_runs_before_slides_are_made(tmp_path, monkeypatch):
+    sources = [write_notebook(tmp_path / f"0{n}_x.ipynb", "X") for n in range(3)]
+    shared = course.Prepared(read_settings(), tmp_path / "results")
+    ran_again = []
+
+    def run(notebooks, prepared):
+        ran_again.extend(notebooks)
+        for notebook in notebooks:
+            (prepared.folder / "notebooks" / notebook.name).write_bytes(notebook.read_bytes())
+
+    (shared.folder / "notebooks").mkdir(parents=True)
+    for name, function in (
+        ("prepare", lambda settings: shared),
+        ("course_notebooks", lambda: sources),
+        ("run_notebooks", run),
+    ):
+        monkeypatch.setattr(course, name, function)
+    run(sources[:2], shared)
+    ran_again.clear()
+    later = sources[1].stat().st_mtime + 5
+    os.utime(sources[1], (later, later))
+    _, executed = course.executed_notebooks()
+    assert ran_again == sources[1:]
+    assert list(executed) == sources
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not count the memory of ended processes")
@@ -445,6 +478,20 @@ def test_cleaning_twice_finds_nothing(tree: Path, capsys: pytest.CaptureFixture)
     capsys.readouterr()
     clean.clean(tree)
     assert capsys.readouterr().out == "Nothing to take away.\n"
+
+
+def test_an_environment_that_cannot_be_taken_away_whole_is_made_again(tree: Path, monkeypatch):
+    (tree / ".venv" / ".ready").touch()
+
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", f"{folder}/lib/in_use.so")
+
+    monkeypatch.setattr(clean.shutil, "rmtree", refuse)
+    monkeypatch.setattr(clean, "made_by_runs", lambda root: [])
+    monkeypatch.setattr(sys, "argv", ["clean.py", "--everything", "--root", str(tree)])
+    with pytest.raises(SystemExit, match=r"in_use\.so cannot be taken away \(Permission denied\)"):
+        clean.main()
+    assert not (tree / ".venv" / ".ready").exists()
 
 
 def test_the_weights_file_has_the_same_name_everywhere():

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -114,6 +115,22 @@ def test_a_script_of_the_system_s_python_is_read_by_an_old_one(name: str):
     code = (ROOT / "setup" / f"{name}.py").read_text(encoding="utf-8")
     assert "\nfrom __future__ import annotations\n" in code
     ast.parse(code, feature_version=(3, 7))
+
+
+@pytest.mark.parametrize(
+    "said, words",
+    [
+        ("The virtual environment was not created because ensurepip is not\navailable.", "-venv`"),
+        ("Error: [Errno 28] No space left on device: '/x/.venv'", "No space left on device"),
+        ("", "does not say why"),
+    ],
+)
+def test_an_environment_that_cannot_be_made_has_the_mend_of_its_reason(monkeypatch, said, words):
+    ended = subprocess.CompletedProcess([], 1, stdout=said)
+    monkeypatch.setattr(install.subprocess, "run", lambda *command, **options: ended)
+    with pytest.raises(SystemExit, match=re.escape(words)) as told:
+        install.make_environment(Path(".venv"))
+    assert ("apt install" in str(told.value)) == ("ensurepip" in said)
 
 
 def test_a_mac_without_packages_is_told_where_to_go():

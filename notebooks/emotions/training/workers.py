@@ -9,7 +9,6 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import psutil
 from distributed import Client, LocalCluster
 from distributed.security import Security
 from joblib._dask import DaskDistributedBackend
@@ -50,7 +49,7 @@ def connect(settings: Settings) -> Iterator[Client | None]:
 def _local_workers(scheduler: str) -> LocalCluster:
     count = re.fullmatch(LOCAL_WORKERS, scheduler)[1]
     return LocalCluster(
-        n_workers=int(count or psutil.cpu_count(logical=False) or 1),
+        n_workers=int(count or joblib.cpu_count(only_physical_cores=True)),
         threads_per_worker=1,
         env=ONE_THREAD,
         dashboard_address="127.0.0.1:0",  # the link is for this machine, on any free port
