@@ -338,6 +338,7 @@ def test_photos(trained, tmp_path):
     exif[0x0112] = 6  # the camera was held on its side
     person.rotate(90, expand=True).save(tmp_path / "turned.jpg", exif=exif, quality=95)
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    (tmp_path / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")  # which Pillow cannot read
     faces = {name: len(photos.read_photo(tmp_path / name).boxes)
              for name in ("one.png", "two.png", "none.png", "turned.jpg")}  # fmt: skip
     assert faces == {"one.png": 1, "two.png": 2, "none.png": 0, "turned.jpg": 1}
@@ -346,6 +347,7 @@ def test_photos(trained, tmp_path):
     table = photos.folder_table(tmp_path, task.whole, task.classes, tmp_path / "faces.csv")
     assert table.loc["none.png", "note"] == "no face found"
     assert "delete it or" in table.loc["broken.jpg", "note"]
+    assert "phone.heic" in table.loc["phone.heic", "note"]
     assert len(table.loc[["two.png"]]) == 2
     shares = table.loc[["one.png", "two.png"], list(task.classes)].astype(float)
     assert np.allclose(shares.sum(axis=1), 1)
@@ -671,8 +673,10 @@ def test_the_ladder_ends_with_an_ensemble_of_the_run_that_it_follows():
             ("old+older", 2, 2, 0.65), ("old+new", 2, 2, 0.74))
     ]  # fmt: skip
     rows.append(rows[-1] | {"recipe": "new+new", "weights": "hed + random"})
+    rows.append(rows[1] | {"refit": True, "minutes": 6.0})  # chosen by the run before
     made = ladder.averaging_rows(pd.DataFrame(rows))
     assert [row["rung"] for row in made] == ["views_2", "ensemble", "ensemble"]
+    assert made[0]["minutes"] == 3.0
     assert made[2]["change"] == "ensemble, 2 views: new, new (hed + random)"
     assert made[2]["weights"] == "hed"
     assert made[1] == {

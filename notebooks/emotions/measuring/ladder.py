@@ -191,14 +191,14 @@ def rows_of(kept: Path, random_seed: int) -> list[dict[str, Any]]:
 def averaging_rows(measured: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rungs above the last one, of `runs.read`: more views of a face, then an ensemble.
 
-    The single run that is best on the validation split is followed; an ensemble without it is no
-    step above it.
+    The single run that is best on the validation split is followed, as it was chosen: not what
+    learnt from the validation images later. An ensemble without it is no step above it.
     """
     best, single = runs.best_single(measured), measured["ensemble"] == 1
     recipe, views = measured["recipe"], measured["views"].astype(str)
     members, starts = recipe.str.replace("+", ", "), measured["weights"].map(runs.short)
     members += (" (" + starts + ")").where(starts.str.contains("+", regex=False), "")
-    same = (measured[list(runs.KEPT)] == best[list(runs.KEPT)]).all(axis=1)
+    same = ~measured["refit"] & (measured[list(runs.RUN)] == best[list(runs.RUN)]).all(axis=1)
     followed = recipe.str.split("+").map(lambda names: best["recipe"] in names)
     followed &= measured["random_seed"] == best["random_seed"]
     steps = measured.assign(
