@@ -119,6 +119,17 @@ def test_a_stopped_training_goes_on_where_it_was(tmp_path, undisturbed, how):
     assert_equal(digits(task, run), undisturbed)
 
 
+def test_a_training_whose_batches_tensorflow_gathers_goes_on_to_the_same_digits(tmp_path):
+    whole, first, second = (
+        replace(some_task(folder), change=Changes())
+        for folder in (tmp_path / "x", tmp_path, tmp_path)
+    )
+    wanted, stop = digits(whole, training.train(whole)), threading.Event()
+    run = training.train(first, on_epoch=lambda history: stop.set(), stop=stop)
+    assert run.stopped and len(run.history) == 1
+    assert_equal(digits(second, training.train(second)), wanted)
+
+
 def test_a_stop_within_an_epoch_does_not_wait_for_its_end_and_is_not_in_the_checkpoint(
     tmp_path, undisturbed
 ):

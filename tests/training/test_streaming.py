@@ -6,6 +6,7 @@ import pytest
 from emotions import files
 from emotions.data import copies
 from emotions.network import features
+from emotions.network.quiet_keras import keras
 from emotions.training import task as training
 from emotions.training.batches import Batches, Changes, SideBySide
 
@@ -112,3 +113,36 @@ def test_an_epoch_has_every_row_once():
     made = Batches(np.arange(50.0)[:, None], np.arange(50), np.arange(3, 50), 8, 5)
     rows = np.concatenate([made[number][1] for number in range(len(made))])
     np.testing.assert_array_equal(np.sort(rows), np.arange(3, 50))
+
+
+@pytest.mark.parametrize("together", [1, 2])
+@pytest.mark.parametrize("soft", [False, True])
+def test_what_tensorflow_gathers_itself_are_the_same_batches(tmp_path, together, soft):
+    np.save(tmp_path / "a.npy", np.random.default_rng(1).normal(size=(50, 3, 2)).astype("f2"))
+    inputs, labels = np.load(tmp_path / "a.npy", mmap_mode="r"), np.arange(50) % 4
+    made = Batches(
+        inputs, np.eye(4)[labels] if soft else labels, np.arange(3, 50), 8, 5, together=together
+    )
+    gathered = made.source()
+    assert len(gathered) == len(made) == 6 * together
+    for epoch in (0, 4):  # which the callback tells
+        made.begin(epoch)
+        for number, found in enumerate(gathered):
+            for one, other in zip(found, made[number], strict=True):
+                np.testing.assert_array_equal(one.numpy(), other)
+                assert one.numpy().dtype == other.dtype
+
+
+def test_tensorflow_gathers_neither_large_inputs_nor_what_changes(tmp_path, monkeypatch):
+    inputs, labels = np.zeros((50, 2)), np.arange(50)
+    mirrored = Changes(mirrored=-inputs)
+    many = empty_map(tmp_path / "features.npy", (20_000, 9216))
+    for made in (
+        Batches(inputs, labels, np.arange(50), 8, 5, change=mirrored),
+        Batches(SideBySide([inputs, inputs]), labels, np.arange(50), 8, 5),
+        Batches(many, labels, np.arange(50), 8, 5),
+    ):
+        assert made.source() is made
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    made = Batches(inputs, labels, np.arange(50), 8, 5)
+    assert made.source() is made

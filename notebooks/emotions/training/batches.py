@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from emotions.files import read_rows
+from emotions.files import give_pages_back, read_rows
 from emotions.network.quiet_keras import keras
 from emotions.training.augmentation import Augmentation, mixup
+
+MODERATE = 2**26  # bytes of inputs, beside which a copy in TensorFlow's memory is no matter
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Changes:
 class Batches(keras.utils.PyDataset):
     """Batches of some rows of inputs and labels, in memory or memory-mapped, for Keras' `fit`.
 
-    Keras makes them in a thread beside the training step.
+    Keras makes them in a thread beside the training step, or TensorFlow gathers them, see `source`.
 
     Parameters
     ----------
@@ -71,14 +73,43 @@ class Batches(keras.utils.PyDataset):
         super().__init__()
         self.inputs, self.labels, self.rows = inputs, labels, rows
         self.batch_size, self.random_seed, self.together = batch_size, random_seed, together
-        self.change = change or Changes()
+        self.change, self.order = change or Changes(), None
         self.begin(epoch)
 
     def begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Put the rows into the order of an epoch."""
-        self.epoch, self.order = epoch, self.rows
-        if self.random_seed is not None:
-            self.order = np.random.default_rng([self.random_seed, epoch]).permutation(self.rows)
+        """Put the rows into the order of an epoch, and of those that are given with it."""
+        self.epoch, several = epoch, range(epoch, epoch + self.together)
+        self.orders = np.stack([self._order_in(each) for each in several])
+        if self.order is not None:
+            self.order.assign(self.orders)
+
+    def _order_in(self, epoch: int) -> np.ndarray:
+        if self.random_seed is None:
+            return self.rows
+        return np.random.default_rng([self.random_seed, epoch]).permutation(self.rows)
+
+    def source(self) -> Any:
+        """Return what gives `fit` the same batches in less time: a `tf.data.Dataset`, or these.
+
+        Python needs longer for a batch than a small head for a step. So TensorFlow gathers the
+        batches where all that it takes for them are inputs of a moderate size.
+        """
+        plain = isinstance(self.inputs, np.ndarray) and not self.change.any
+        if not plain or self.inputs.nbytes > MODERATE or keras.backend.backend() != "tensorflow":
+            return self
+        import tensorflow as tf
+
+        inputs, labels = tf.constant(self.inputs), tf.constant(self._targets(slice(None)))
+        give_pages_back(self.inputs)
+        self.order = tf.Variable(self.orders)  # read at the beginning of each epoch
+        size, count = self.batch_size, self._in_an_epoch()
+
+        def batch(number: Any) -> tuple[Any, Any]:
+            start = number % count * size
+            rows = tf.sort(self.order[number // count, start : start + size])
+            return tf.cast(tf.gather(inputs, rows), tf.float32), tf.gather(labels, rows)
+
+        return tf.data.Dataset.range(len(self)).map(batch).prefetch(tf.data.AUTOTUNE)
 
     def release(self, logs: dict | None = None) -> None:
         """Let go of the inputs and their open file: TensorFlow keeps the batches of every `fit`."""
@@ -95,17 +126,17 @@ class Batches(keras.utils.PyDataset):
         return -(-len(self.rows) // self.batch_size)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        if self.together > 1:
-            epoch, number = divmod(number, self._in_an_epoch())
-            if epoch != self.epoch:
-                self.begin(epoch)
+        epoch, number = divmod(number, self._in_an_epoch())
         start = number * self.batch_size
-        rows = np.sort(self.order[start : start + self.batch_size])  # neighbours are read together
-        targets = self.labels[rows].astype(np.int32 if self.labels.ndim == 1 else np.float32)
+        rows = np.sort(self.orders[epoch, start : start + self.batch_size])  # neighbours together
+        targets = self._targets(rows)
         if self.random_seed is None or not self.change.any:
             return read_rows(self.inputs, rows).astype(np.float32), targets
-        random = np.random.default_rng([self.random_seed, self.epoch, number])
+        random = np.random.default_rng([self.random_seed, self.epoch + epoch, number])
         return self.change(self.inputs, rows, targets, random)
+
+    def _targets(self, rows: np.ndarray | slice) -> np.ndarray:
+        return self.labels[rows].astype(np.int32 if self.labels.ndim == 1 else np.float32)
 
 
 class SideBySide:

@@ -73,7 +73,7 @@ def arguments(task: "Task", keeper: "Keeper") -> dict:
     if settings.moving_average:  # behind the keeper, which reads the weights that were tested
         callbacks.append(AveragedWeights(batches))
     return {
-        "x": batches,
+        "x": batches.source(),
         "validation_data": validation,
         "epochs": settings.epochs,
         "initial_epoch": keeper.first,

@@ -77,7 +77,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):
             batches = Batches(
                 inputs, labels, every, self.batch_size, self.random_state, together=self.epochs
             )
-            model.fit(batches, callbacks=[batches.callback()], shuffle=False, verbose=0)
+            model.fit(batches.source(), callbacks=[batches.callback()], shuffle=False, verbose=0)
             self.weights_ = model.get_weights()
         return self
 
