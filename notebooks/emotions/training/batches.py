@@ -11,7 +11,7 @@ from emotions.files import give_pages_back, read_rows
 from emotions.network.quiet_keras import keras
 from emotions.training.augmentation import Augmentation, mixup
 
-MODERATE = 2**26  # bytes of inputs, beside which a copy in TensorFlow's memory is no matter
+MODERATE = 2**26  # bytes of float32 inputs, of which TensorFlow may hold a copy
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,12 @@ class Batches(keras.utils.PyDataset):
         batches where all that it takes for them are inputs of a moderate size.
         """
         plain = isinstance(self.inputs, np.ndarray) and not self.change.any
-        if not plain or self.inputs.nbytes > MODERATE or keras.backend.backend() != "tensorflow":
+        if not plain or 4 * self.inputs.size > MODERATE or keras.backend.backend() != "tensorflow":
             return self
         import tensorflow as tf
 
-        inputs, labels = tf.constant(self.inputs), tf.constant(self._targets(slice(None)))
+        inputs = tf.constant(np.asarray(self.inputs, np.float32))  # float16 makes it complain
+        labels = tf.constant(self._targets(slice(None)))
         give_pages_back(self.inputs)
         self.order = tf.Variable(self.orders)  # read at the beginning of each epoch
         size, count = self.batch_size, self._in_an_epoch()
@@ -107,7 +108,7 @@ class Batches(keras.utils.PyDataset):
         def batch(number: Any) -> tuple[Any, Any]:
             start = number % count * size
             rows = tf.sort(self.order[number // count, start : start + size])
-            return tf.cast(tf.gather(inputs, rows), tf.float32), tf.gather(labels, rows)
+            return tf.gather(inputs, rows), tf.gather(labels, rows)
 
         return tf.data.Dataset.range(len(self)).map(batch).prefetch(tf.data.AUTOTUNE)
 
