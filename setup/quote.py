@@ -68,7 +68,8 @@ def seed(folder: Path) -> str:
 
 def known(folder: Path) -> str:
     """Return how much the network already knew."""
-    return fill(ladder.already_known(pd.read_csv(folder / "ladder.csv")), 100)
+    rungs, measured = pd.read_csv(folder / "ladder.csv"), runs.read(folder / "results.json")
+    return fill(ladder.already_known(rungs, measured), 100)
 
 
 def recipes(folder: Path) -> str:
@@ -76,7 +77,7 @@ def recipes(folder: Path) -> str:
     head = ("recipe", "weights", "random seed", "views", "validation", "PrivateTest",
             "both (95 % interval)", "without copies", "minutes")  # fmt: skip
     rows = []
-    for row in read_json(folder / "results.json"):
+    for row in runs.read(folder / "results.json").to_dict("records"):
         low, high = row["interval_95"]
         several = f"ensemble of {row['ensemble']}"
         cells = [runs.called(row) if row["ensemble"] == 1 else several]

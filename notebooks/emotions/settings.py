@@ -173,7 +173,7 @@ class Settings(BaseSettings):
         {
             "optimizer": ["SGD", "Adam"],
             "learning_rate": [0.001, 0.003, 0.01],
-            "units": [256],
+            "units": [64, 256],
             "dropout": [0.0, 0.5],
             "batch_size": [256],
             "weight_decay": [0.0],

@@ -419,12 +419,24 @@ def test_what_pretraining_is_worth_is_counted_where_both_were_climbed():
     both = ladder.pretraining(rungs)
     assert list(both.index) == ["mean", "mirror"]
     assert both["points"].tolist() == pytest.approx([-5, 10])
-    said = ladder.already_known(rungs)
+    said = ladder.already_known(rungs, of_seeds(hed=(0.7,), random=(0.5,)))
+    assert "random seeds" not in said
     assert "2 rungs" in said and "most on `mirror`, +10.0 points (55.0% against 45.0%)" in said
     assert "least on `mean`, -5.0 points" in said and "highest, on `mirror`, it is" in said
     assert "60.0% (`longer`, weights hed)" in said
-    one = ladder.already_known(climbed(mean=(0.3, 0.2), pool3=(0.5, None)))
+    several = of_seeds(hed=(0.7, 0.72, 0.71), random=(0.5, 0.52))
+    one = ladder.already_known(climbed(mean=(0.3, 0.2), pool3=(0.5, None)), several)
     assert "1 rung " in one and "least" not in one
+    assert "views: `hour` 71.0% ± 1.0% from hed (3 seeds), 51.0% ± 1.4% from random (2" in one
+
+
+def of_seeds(**shares) -> pd.DataFrame:
+    """Return rows of `runs.read`: test accuracies by weights, one for each random seed."""
+    return pd.DataFrame(
+        {"recipe": "hour", "weights": weights, "views": views, "ensemble": 1, "refit": False,
+         "accuracy_test": share}
+        for weights, all_seeds in shares.items() for share in all_seeds for views in (1, 2)
+    )  # fmt: skip
 
 
 def test_the_ladder_goes_on_from_the_weights_that_a_slimmed_network_started_from():
@@ -441,7 +453,8 @@ def test_the_ladder_goes_on_from_the_weights_that_a_slimmed_network_started_from
 
 @pytest.mark.parametrize("values", [(0.3, None), (None, 0.3)])
 def test_a_ladder_of_one_kind_of_weights_says_that_it_cannot_tell(values):
-    assert "cannot tell yet" in ladder.already_known(climbed(mean=values, pool3=values))
+    rungs = climbed(mean=values, pool3=values)
+    assert "cannot tell yet" in ladder.already_known(rungs, of_seeds(hed=(0.7, 0.72)))
 
 
 def test_every_rung_is_a_valid_set_of_parameters():

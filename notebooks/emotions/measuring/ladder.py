@@ -138,8 +138,11 @@ def pretraining(rungs: pd.DataFrame) -> pd.DataFrame:
     return both.assign(points=lambda x: 100 * (x["pretrained"] - x["random"]))
 
 
-def already_known(rungs: pd.DataFrame) -> str:
-    """Say in some sentences how much the network already knew, as far as rungs of `table` tell."""
+def already_known(rungs: pd.DataFrame, measured: pd.DataFrame) -> str:
+    """Say in some sentences how much the network already knew.
+
+    As far as rungs of `table` tell, and rows of `runs.read` of several random seeds.
+    """
     both = pretraining(rungs)
     if both.empty:
         return (
@@ -164,7 +167,25 @@ def already_known(rungs: pd.DataFrame) -> str:
         ", ".join(said)
         + f". Where random weights come highest, on `{highest}`, it is {_worth(both.loc[highest])}."
         f" The top of the ladder is {top['accuracy_validation']:.1%} ({where})."
+        f"{_over_seeds(measured)}"
     )
+
+
+def _over_seeds(measured: pd.DataFrame) -> str:
+    """Say what both starts came to where several random seeds climbed; nothing if none did."""
+    spread = runs.spread(measured)
+    found = []
+    for recipe, part in spread[spread["views"] == 2].groupby("recipe", sort=False):
+        if part["weights"].str.startswith("random").nunique() == 2:
+            starts = [
+                f"{row['mean']:.1%} ± {row['deviation']:.1%} from {runs.short(row['weights'])} "
+                f"({row['seeds']} seeds)"
+                for _, row in part.iterrows()
+            ]
+            found.append(f"`{recipe}` {', '.join(starts)}")
+    if not found:
+        return ""
+    return f" Over several random seeds, on the test images in two views: {'; '.join(found)}."
 
 
 def _worth(row: pd.Series) -> str:

@@ -326,7 +326,12 @@ def spread(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def read(file: Path) -> pd.DataFrame:
-    """Return `results.json` as a table, or raise a `FileNotFoundError`."""
+    """Return `results.json` as a table, the runs of one recipe together.
+
+    If the file is not there, it is a `FileNotFoundError`.
+    """
     table = pd.read_json(file)
     refit = table["refit"].eq(True) if "refit" in table else False  # noqa: FBT003
-    return table.assign(refit=refit)  # older results know none
+    table = table.assign(refit=refit, place=pd.factorize(table["recipe"])[0])  # old ones know none
+    order = ["place", "weights", "refit", "random_seed", "views"]
+    return table.sort_values(order, ignore_index=True).drop(columns="place")

@@ -258,7 +258,7 @@ def heat_maps(table: pd.DataFrame, parameters: Sequence[str], title: str) -> Fig
         _cells(axis, picture, means, [f"{mean:.1%}\n± {spread:.1%}" for mean, spread in pairs])
         axis.set(xlabel=across, ylabel=down)
         axis.set_title(name, fontsize=10)
-    figure.colorbar(picture, ax=axes, label="accuracy, mean over the folds")
+    figure.colorbar(picture, ax=axes, label="mean accuracy")
     figure.suptitle(title)
     return figure
 
@@ -325,8 +325,7 @@ def against_minutes(curves: pd.DataFrame, title: str) -> Figure:
         recipe: {"color": f"C{number}", "marker": "osD^vP"[number % 6]}
         for number, recipe in enumerate(curves["recipe"].unique())
     }
-    runs = curves.groupby(["recipe", "weights", "random_seed"], sort=False)
-    for (recipe, weights, seed), run in runs:
+    for (recipe, weights, seed), run in curves.groupby(["recipe", "weights", "random_seed"]):
         label = f"{recipe}, {short(weights)}, random seed {seed}"
         look = looks[recipe] | {"linestyle": ":" if weights.startswith("random") else "-"}
         values = 100 * run["accuracy_validation"]
