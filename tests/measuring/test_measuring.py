@@ -554,7 +554,8 @@ def test_a_refit_learns_all_images_and_is_told_by_what_was_chosen(at_home, monke
 
 
 def test_results_from_before_there_were_refits_stay(tmp_path):
-    rows = [{"recipe": "hour", "weights": "hed", "random_seed": seed} for seed in (1, 2)]
+    of_one = {"recipe": "hour", "weights": "hed", "views": 1}
+    rows = [of_one | {"random_seed": seed} for seed in (1, 2)]
     kept = runs.with_earlier([rows[0] | {"refit": False}], rows, runs.KEPT)
     assert kept == [rows[1], rows[0] | {"refit": False}]
     (tmp_path / "results.json").write_text(json.dumps(kept))
