@@ -201,10 +201,10 @@ def evaluate() -> None:
         together = [max(together, key=lambda row: round(row["accuracy_validation"], 6))]
         earlier = [row for row in earlier if row["ensemble"] == 1]
     rows = runs.with_earlier(entries + together, earlier, (*runs.KEPT, "ensemble"))
-    write_json(results, rows)
+    write_json(results, runs.in_order(rows))
     points = runs.learning_curves(kept).to_dict("records")
     earlier = pd.read_csv(curves).to_dict("records") if curves.is_file() else []
-    table = pd.DataFrame(runs.with_earlier(points, earlier, runs.RUN))
+    table = pd.DataFrame(runs.in_order(runs.with_earlier(points, earlier, runs.RUN)))
     write_table(curves, table.set_index("recipe"))
     write_ladder()
 

@@ -77,7 +77,7 @@ def recipes(folder: Path) -> str:
     head = ("recipe", "weights", "random seed", "views", "validation", "PrivateTest",
             "both (95 % interval)", "without copies", "minutes")  # fmt: skip
     rows = []
-    for row in runs.read(folder / "results.json").to_dict("records"):
+    for row in read_json(folder / "results.json"):
         low, high = row["interval_95"]
         several = f"ensemble of {row['ensemble']}"
         cells = [runs.called(row) if row["ensemble"] == 1 else several]

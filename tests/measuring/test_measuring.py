@@ -554,12 +554,20 @@ def test_a_refit_learns_all_images_and_is_told_by_what_was_chosen(at_home, monke
 
 
 def test_results_from_before_there_were_refits_stay(tmp_path):
-    of_one = {"recipe": "hour", "weights": "hed", "views": 1}
-    rows = [of_one | {"random_seed": seed} for seed in (1, 2)]
+    rows = [{"recipe": "hour", "weights": "hed", "random_seed": seed} for seed in (1, 2)]
     kept = runs.with_earlier([rows[0] | {"refit": False}], rows, runs.KEPT)
     assert kept == [rows[1], rows[0] | {"refit": False}]
     (tmp_path / "results.json").write_text(json.dumps(kept))
     assert runs.read(tmp_path / "results.json")["refit"].tolist() == [False, False]
+
+
+def test_runs_of_one_recipe_stand_together_and_views_as_they_came():
+    names = ("recipe", "weights", "refit", "random_seed", "views")
+    found = [("ten", "hed", False, 2, 1), ("ten", "hed", False, 2, 10), ("hour", "hed", True, 1, 1),
+             ("hour", "random", False, 1, 1), ("ten", "random", False, 1, 1),
+             ("hour", "hed", False, 2, 1), ("ten", "hed", False, 1, 1)]  # fmt: skip
+    rows = runs.in_order([dict(zip(names, values, strict=True)) for values in found])
+    assert [tuple(row.values()) for row in rows] == [found[k] for k in (6, 0, 1, 4, 5, 2, 3)]
 
 
 def test_without_a_shipped_classifier_the_check_says_whose_there_is(at_home, capsys):

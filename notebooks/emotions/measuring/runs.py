@@ -159,6 +159,13 @@ def with_earlier(
     return [row for row in earlier if key(row, run) not in new] + rows
 
 
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of runs so that those of one recipe stand together, by weights and seed."""
+    places = {row["recipe"]: place for place, row in reversed(list(enumerate(rows)))}
+    names = ("weights", "refit", "random_seed")
+    return sorted(rows, key=lambda row: (places[row["recipe"]], *key(row, names)))
+
+
 def key(row: Mapping[str, Any], names: tuple[str, ...] = KEPT) -> tuple:
     """Return what tells a kept classifier, or its row, from others; older ones know no refit."""
     return tuple(row.get(name, False) for name in names)
@@ -326,12 +333,7 @@ def spread(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def read(file: Path) -> pd.DataFrame:
-    """Return `results.json` as a table, the runs of one recipe together.
-
-    If the file is not there, it is a `FileNotFoundError`.
-    """
+    """Return `results.json` as a table, or raise a `FileNotFoundError`."""
     table = pd.read_json(file)
     refit = table["refit"].eq(True) if "refit" in table else False  # noqa: FBT003
-    table = table.assign(refit=refit, place=pd.factorize(table["recipe"])[0])  # old ones know none
-    order = ["place", "weights", "refit", "random_seed", "views"]
-    return table.sort_values(order, ignore_index=True).drop(columns="place")
+    return table.assign(refit=refit)  # older results know none

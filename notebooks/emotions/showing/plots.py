@@ -325,7 +325,8 @@ def against_minutes(curves: pd.DataFrame, title: str) -> Figure:
         recipe: {"color": f"C{number}", "marker": "osD^vP"[number % 6]}
         for number, recipe in enumerate(curves["recipe"].unique())
     }
-    for (recipe, weights, seed), run in curves.groupby(["recipe", "weights", "random_seed"]):
+    runs = curves.groupby(["recipe", "weights", "random_seed"], sort=False)
+    for (recipe, weights, seed), run in runs:
         label = f"{recipe}, {short(weights)}, random seed {seed}"
         look = looks[recipe] | {"linestyle": ":" if weights.startswith("random") else "-"}
         values = 100 * run["accuracy_validation"]

@@ -73,15 +73,15 @@ class Batches(keras.utils.PyDataset):
         super().__init__()
         self.inputs, self.labels, self.rows = inputs, labels, rows
         self.batch_size, self.random_seed, self.together = batch_size, random_seed, together
-        self.change, self.order = change or Changes(), None
+        self.change, self.gathered = change or Changes(), None
         self.begin(epoch)
 
     def begin(self, epoch: int, logs: dict | None = None) -> None:
         """Put the rows into the order of an epoch, and of those that are given with it."""
         self.epoch, several = epoch, range(epoch, epoch + self.together)
         self.orders = np.stack([self._order_in(each) for each in several])
-        if self.order is not None:
-            self.order.assign(self.orders)
+        if self.gathered is not None:
+            self.gathered.assign(self.orders)
 
     def _order_in(self, epoch: int) -> np.ndarray:
         if self.random_seed is None:
@@ -102,12 +102,12 @@ class Batches(keras.utils.PyDataset):
         inputs = tf.constant(np.asarray(self.inputs, np.float32))  # float16 makes it complain
         labels = tf.constant(self._targets(slice(None)))
         give_pages_back(self.inputs)
-        self.order = tf.Variable(self.orders)  # read at the beginning of each epoch
+        self.gathered = tf.Variable(self.orders)  # read at the beginning of each epoch
         size, count = self.batch_size, self._in_an_epoch()
 
         def batch(number: Any) -> tuple[Any, Any]:
             start = number % count * size
-            rows = tf.sort(self.order[number // count, start : start + size])
+            rows = tf.sort(self.gathered[number // count, start : start + size])
             return tf.gather(inputs, rows), tf.gather(labels, rows)
 
         return tf.data.Dataset.range(len(self)).map(batch).prefetch(tf.data.AUTOTUNE)

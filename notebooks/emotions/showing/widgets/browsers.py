@@ -4,10 +4,10 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from sklearn.metrics import confusion_matrix
 
 from emotions.data.faces import ImageSet
 from emotions.files import DataError
+from emotions.measuring import scores
 from emotions.showing import plots, style
 from emotions.showing.widgets.explorer import Explorer, dropdown, saying, slider
 
@@ -108,9 +108,8 @@ def confusion_explorer(images: ImageSet, probabilities: np.ndarray | None, foote
     if probabilities is None or len(images) == 0:
         return saying("Nothing is predicted yet: let a classifier look at the test images first.")
     guess, pager = probabilities.argmax(axis=1), slider("page", 1, 1)
-    confused = confusion_matrix(images.labels, guess, labels=range(len(images.classes)))
-    np.fill_diagonal(confused, 0)
-    most, mistaken = np.unravel_index(confused.argmax(), confused.shape)
+    confused = scores.confusion_matrix(images.labels, guess, images.classes)
+    most, mistaken = confused.where(~np.eye(len(confused), dtype=bool), 0).stack().idxmax()
 
     def draw(true: str, predicted: str, page: int) -> Figure:
         label, other = images.classes.index(true), images.classes.index(predicted)
@@ -127,7 +126,7 @@ def confusion_explorer(images: ImageSet, probabilities: np.ndarray | None, foote
 
     return Explorer(
         draw,
-        true=dropdown("true", images.classes, images.classes[most]),
-        predicted=dropdown("predicted", images.classes, images.classes[mistaken]),
+        true=dropdown("true", images.classes, most),
+        predicted=dropdown("predicted", images.classes, mistaken),
         page=pager,
     )
