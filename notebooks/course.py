@@ -72,8 +72,6 @@ def run_notebooks(notebooks: Sequence[Path], course: Prepared) -> list[Path]:
         began = time.time()
         durations = course.folder / "durations.json"
         whole = set(course_notebooks(notebooks[0].parent)) <= set(notebooks)
-        if whole:  # the sum is to be of this run alone
-            durations.unlink(missing_ok=True)
         for notebook in notebooks:
             print(f"{notebook.stem} … ", end="", flush=True)
             started = time.monotonic()
@@ -81,7 +79,9 @@ def run_notebooks(notebooks: Sequence[Path], course: Prepared) -> list[Path]:
             write_pages(executed, notebook, course.folder)
             seconds = time.monotonic() - started
             print(f"{seconds:.0f} s", flush=True)
-            note_duration(durations, notebook.stem, seconds)
+            # of a whole run the sum is to be of this run alone
+            anew = whole and notebook == notebooks[0]
+            note_duration(durations, notebook.stem, seconds, anew=anew)
         files = sorted(path for path in course.folder.rglob("*") if path.is_file())
         return [path for path in files if path.stat().st_mtime >= began]
 
@@ -132,9 +132,12 @@ def readable_error(words: str) -> str:
     return "\n".join(f"    {line[:200]}" for line in filled[-8:])
 
 
-def note_duration(file: Path, name: str, seconds: float) -> None:
-    """Add a notebook's seconds, the sum and the peak of memory to `durations.json`."""
-    earlier = read_json(file) if file.is_file() else {}
+def note_duration(file: Path, name: str, seconds: float, *, anew: bool = False) -> None:
+    """Write a notebook's seconds, the sum and the peak of memory to `durations.json`.
+
+    Those of other notebooks stay, unless it is to begin anew.
+    """
+    earlier = read_json(file) if file.is_file() and not anew else {}
     notebooks = dict(sorted({**earlier.get("notebooks", {}), name: round(seconds, 1)}.items()))
     durations = {"notebooks": notebooks, "total": round(sum(notebooks.values()), 1)}
     peak = max(peak_memory() or 0, earlier.get("peak_memory_mb", 0))

@@ -210,6 +210,10 @@ def test_one_notebook_alone_keeps_the_durations_of_the_others(
     assert set(noted) == {"01_first", "02_second"}
     assert re.search(r"^02_second … \d+ s$", capsys.readouterr().out, re.MULTILINE)
     assert not (toy.folder / "notebooks" / "01_first.html").exists()
+    course.note_duration(toy.folder / "durations.json", "00_gone", 5.0)
+    course.report(None, tmp_path)  # all of them: the sum is of this run alone
+    noted = json.loads(text_of(toy.folder / "durations.json"))["notebooks"]
+    assert list(noted) == ["01_first", "02_second", "03_third"] and noted["01_first"] != 12
 
 
 def test_a_home_that_is_the_root_changes_no_slash(monkeypatch: pytest.MonkeyPatch):

@@ -10,6 +10,7 @@ from emotions.data import copies
 from emotions.data.faces import FaceData, ImageSet
 from emotions.files import DataError
 from PIL import Image
+from sklearn.model_selection import StratifiedGroupKFold
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,6 +42,31 @@ def near_copy_groups(images: np.ndarray, **options) -> np.ndarray:
     ]
     data = FaceData(*parts, "made", "Made", "0" * 64, ())
     return copies.find_problems(data, **options)["near_copy_group"].to_numpy()
+
+
+# Folds --------------------------------------------------------------------------------
+
+
+def test_folds_are_those_of_scikit_learn_and_are_kept(tmp_path, monkeypatch):
+    random = np.random.default_rng(1)
+    labels, groups = random.choice(3, 200, p=[0.6, 0.3, 0.1]), np.arange(200)
+    groups[1::5] = groups[0::5]  # pairs of copies
+    splitter = StratifiedGroupKFold(4, shuffle=True, random_state=7)
+    wanted = list(splitter.split(labels, labels, groups))
+    for folder in (None, tmp_path):
+        found = copies.folds(labels, groups, 4, 7, folder)
+        np.testing.assert_equal(found, wanted)
+    (kept,) = tmp_path.rglob("*.npy")
+    whole = kept.read_bytes()
+    for damaged in (b"", whole[:-1], whole.replace(b"<i8", b"<f8"), whole[:-8] + b"\xff" * 8):
+        kept.write_bytes(damaged)
+        np.testing.assert_equal(copies.folds(labels, groups, 4, 7, tmp_path), wanted)
+    assert kept.read_bytes() == whole
+    for other in ((1 - labels % 2, groups, 4, 7), (labels, groups, 5, 7), (labels, groups, 4, 8)):
+        copies.folds(*other, tmp_path)
+    assert len(list(tmp_path.rglob("*.npy"))) == 4
+    monkeypatch.setattr(copies, "StratifiedGroupKFold", None)  # not asked again
+    np.testing.assert_equal(copies.folds(labels, groups, 4, 7, tmp_path), wanted)
 
 
 # Groups -------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ Imaging 6(6), 2020, arXiv:1902.00423. Why copies across splits matter.
 """
 
 import hashlib
+import warnings
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -22,10 +23,11 @@ import pandas as pd
 from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import StratifiedGroupKFold
 
 from emotions.data.faces import FaceData, ImageSet
 from emotions.data.statistics import small_grey
-from emotions.files import DataError, one_line, row_by_row, write_table
+from emotions.files import DataError, one_line, replacing, row_by_row, write_table
 from emotions.loops import Progress, with_progress
 
 # Chosen by looking at FER-2013. Of about 100 random pairs and the 14 largest groups that met both
@@ -55,6 +57,55 @@ def copy_groups(images: Iterable[np.ndarray]) -> np.ndarray:
     rows = row_by_row(images) if isinstance(images, np.ndarray) else images
     digests = [hashlib.sha256(repr(row.shape).encode() + row.tobytes()).digest() for row in rows]
     return pd.factorize(np.array(digests, dtype=object))[0]
+
+
+def folds(
+    labels: np.ndarray,
+    groups: np.ndarray,
+    count: int,
+    random_seed: int,
+    data_folder: Path | None = None,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return for each fold the other rows and its own, int (n,), sorted; copies are in one fold.
+
+    Labels and groups of copies are int (n,); each class has about the same share in all folds.
+    scikit-learn needs ten seconds for FER-2013, so they are kept below `data_folder`, if there is
+    one. If no class has as many images as there are folds, it is a ValueError.
+    """
+    if data_folder is None:
+        number = _fold_numbers(labels, groups, count, random_seed)
+    else:
+        asked = np.concatenate([labels, groups, [count, random_seed]]).astype("<i8")
+        name = f"{hashlib.sha256(asked).hexdigest()[:20]}.npy"
+        file = data_folder / "cache" / "folds" / name
+        number = _kept_folds(file, len(labels), count)
+        if number is None:
+            number = _fold_numbers(labels, groups, count, random_seed)
+            with replacing(file) as temporary:
+                np.save(temporary, number)
+    return [(np.flatnonzero(number != k), np.flatnonzero(number == k)) for k in range(count)]
+
+
+def _fold_numbers(
+    labels: np.ndarray, groups: np.ndarray, count: int, random_seed: int
+) -> np.ndarray:
+    number = np.empty(len(labels), np.int64)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=random_seed)
+    with warnings.catch_warnings():  # loading has said which classes are small
+        warnings.filterwarnings("ignore", "The least populated class")
+        for fold, (_, rows) in enumerate(splitter.split(labels, labels, groups)):
+            number[rows] = fold
+    return number
+
+
+def _kept_folds(file: Path, images: int, count: int) -> np.ndarray | None:
+    """Return the number of each image's fold, None if the file is not there or not whole."""
+    try:
+        number = np.load(file)
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = number.dtype == np.int64 and number.shape == (images,)
+    return number if whole and set(np.unique(number)) <= set(range(count)) else None
 
 
 def _near_groups(

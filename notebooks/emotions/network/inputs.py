@@ -1,11 +1,10 @@
 """From image to network input: three channels, BGR, mean subtracted; and the validation split."""
 
-import warnings
-from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
+from emotions.data.copies import folds
 from emotions.files import DataError, row_by_row
 from emotions.network.quiet_keras import keras
 
@@ -68,30 +67,21 @@ def network_input(
 
 
 def split_off_validation(
-    labels: np.ndarray, groups: np.ndarray, share: float, random_seed: int
+    labels: np.ndarray,
+    groups: np.ndarray,
+    share: float,
+    random_seed: int,
+    data_folder: Path | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows to train on and those to validate on, sorted; copies stay on one side.
 
-    Labels and groups of copies are int (n,). The split is stratified by class, and comes as near
-    to the validation share as whole folds allow. The same seed gives the same split. If no class
-    has two images, it is a DataError.
+    Labels and groups of copies are int (n,); `data_folder` as of `copies.folds`. The split is
+    stratified by class, and comes as near to the validation share as whole folds allow. The same
+    seed gives the same split. If no class has two images, it is a DataError.
     """
     counts = np.unique(labels, return_counts=True)[1]
     if counts.max() < 2:
         raise DataError("Each emotion has one training image: too few to choose by, add some.")
     smallest_class = counts[counts > 1].min()  # each fold needs one; a class of one has none
-    folds = min(range(2, smallest_class + 1), key=lambda folds: abs(1 / folds - share))
-    return _first_fold(tuple(labels.tolist()), tuple(groups.tolist()), folds, random_seed)
-
-
-@lru_cache(maxsize=4)  # scikit-learn needs ten seconds for FER-2013, and a training asks thrice
-def _first_fold(
-    labels: tuple[int, ...], groups: tuple[int, ...], folds: int, random_seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
-    with warnings.catch_warnings():  # loading has said which classes are small
-        warnings.filterwarnings("ignore", "The least populated class")
-        training, validation = next(splitter.split(labels, labels, groups))
-    for rows in (training, validation):
-        rows.flags.writeable = False  # all who ask get the same arrays
-    return training, validation
+    count = min(range(2, smallest_class + 1), key=lambda count: abs(1 / count - share))
+    return folds(labels, groups, count, random_seed, data_folder)[0]

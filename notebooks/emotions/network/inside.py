@@ -7,8 +7,9 @@ import pandas as pd
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.model_selection import cross_val_predict
 
+from emotions.data.copies import folds
 from emotions.data.faces import ImageSet
 from emotions.network.backbone import activated
 from emotions.network.quiet_keras import keras
@@ -117,10 +118,8 @@ def doubtful_labels(
     flat = features.reshape(len(features), -1)
     known, labels = np.unique(images.labels, return_inverse=True)  # some may have no image here
     names = [images.classes[k] for k in known]
-    splitter = StratifiedGroupKFold(3, shuffle=True, random_state=random_seed)
-    predicted = cross_val_predict(
-        estimator, flat, labels, groups=groups, cv=splitter, method="predict_proba"
-    )
+    splits = folds(labels, groups, 3, random_seed)
+    predicted = cross_val_predict(estimator, flat, labels, cv=splits, method="predict_proba")
     wrong = find_label_issues(
         labels, predicted, return_indices_ranked_by="self_confidence", n_jobs=1
     )

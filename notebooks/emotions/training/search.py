@@ -7,21 +7,18 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.model_selection import (
-    GridSearchCV,
-    HalvingGridSearchCV,
-    ParameterGrid,
-    StratifiedGroupKFold,
-)
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, ParameterGrid
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from emotions.data import copies
 from emotions.network import head as surgery
 from emotions.network.features import channel_statistics
 from emotions.network.quiet_keras import keras
@@ -254,6 +251,7 @@ def search(
     kind: str = "full",
     refit: bool = True,
     client: "Client | None" = None,
+    data_folder: Path | None = None,
 ) -> GridSearchCV | HalvingGridSearchCV:
     """Compare combinations by cross-validation on the training images, then fit the best.
 
@@ -270,12 +268,13 @@ def search(
         Whether the best one is then trained on all the images; else it cannot predict.
     client
         Of the Dask workers that do the fits (`emotions.training.workers`); None: this process.
+    data_folder
+        Keeps the folds, see `copies.folds`.
 
-    If a class has fewer groups than there are folds, it is a ValueError.
+    If no class has as many images as there are folds, it is a ValueError.
     """
     features = np.asarray(features)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=random_seed)
-    splits = list(splitter.split(features, labels, groups))
+    splits = copies.folds(labels, groups, folds, random_seed, data_folder)
     estimator = HeadClassifier(epochs=epochs, random_state=random_seed)
     how = {"scoring": "accuracy", "cv": splits, "error_score": "raise", "refit": refit}
     combinations = len(ParameterGrid(grid))

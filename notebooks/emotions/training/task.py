@@ -68,7 +68,7 @@ def split_rows(
     """
     groups = copy_groups(data.train.images)
     training, validation = split_off_validation(
-        data.train.labels, groups, settings.validation_share, settings.random_seed
+        data.train.labels, groups, settings.validation_share, settings.random_seed, settings.data
     )
     if left_out is None:
         return training, validation
