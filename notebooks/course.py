@@ -6,10 +6,9 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,14 @@ import editions
 import nbformat
 from emotions.files import DataError, alone, read_json, write_json
 from emotions.settings import PREFIX, ROOT, Settings, SettingsError, read_settings
-from pages import CONFIGURATION, REPORT, write_decks, write_pages, write_site
+from jupyter_client import KernelManager
+from nbconvert.preprocessors import (
+    CellExecutionError,
+    CoalesceStreamsPreprocessor,
+    ExecutePreprocessor,
+    TagRemovePreprocessor,
+)
+from pages import REPORT, configuration, write_decks, write_pages, write_site
 
 NOTEBOOKS = Path(__file__).resolve().parent
 # Bytes: an uploaded photo is one message, and a larger one than this cuts the page off the kernel.
@@ -72,40 +78,68 @@ def run_notebooks(notebooks: Sequence[Path], course: Prepared) -> list[Path]:
         began = time.time()
         durations = course.folder / "durations.json"
         whole = set(course_notebooks(notebooks[0].parent)) <= set(notebooks)
-        for notebook in notebooks:
-            print(f"{notebook.stem} … ", end="", flush=True)
-            started = time.monotonic()
-            executed = execute(notebook, course.settings)
-            write_pages(executed, notebook, course.folder)
-            seconds = time.monotonic() - started
-            print(f"{seconds:.0f} s", flush=True)
-            # of a whole run the sum is to be of this run alone
-            anew = whole and notebook == notebooks[0]
-            note_duration(durations, notebook.stem, seconds, anew=anew)
+        with closing(execute(notebooks, course.settings)) as executed:
+            for notebook in notebooks:
+                print(f"{notebook.stem} … ", end="", flush=True)
+                started = time.monotonic()
+                write_pages(next(executed), notebook, course.folder)
+                seconds = time.monotonic() - started
+                print(f"{seconds:.0f} s", flush=True)
+                # of a whole run the sum is to be of this run alone
+                anew = whole and notebook == notebooks[0]
+                note_duration(durations, notebook.stem, seconds, anew=anew)
         files = sorted(path for path in course.folder.rglob("*") if path.is_file())
         return [path for path in files if path.stat().st_mtime >= began]
 
 
-def execute(notebook: Path, settings: Settings) -> nbformat.NotebookNode:
-    """Run a notebook in a fresh kernel, in its own folder, and return it with its outputs."""
-    with tempfile.TemporaryDirectory(prefix="course-") as temporary:
-        # not `jupyter nbconvert`: that starts the first one on the PATH, perhaps of another Python
-        command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "notebook"]
-        command += ["--config", str(CONFIGURATION), "--output-dir", temporary, notebook.name]
-        ended = subprocess.run(
-            command,
-            cwd=notebook.parent,
-            env={**os.environ, **as_environment(settings), "PYTHONIOENCODING": "utf-8"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
-        if ended.returncode != 0:
-            raise NotebookError(f"{notebook.stem} stopped:\n{readable_error(ended.stderr)}")
-        return nbformat.read(Path(temporary) / notebook.name, as_version=4)
+def execute(notebooks: Sequence[Path], settings: Settings) -> Iterator[nbformat.NotebookNode]:
+    """Yield each notebook with its outputs, run in a fresh kernel, in its own folder.
+
+    The next one's kernel starts meanwhile: that and its imports take five seconds.
+    """
+    starting = (start_kernel(notebook.parent, settings) for notebook in notebooks)
+    following = next(starting, None)
+    try:
+        for notebook in notebooks:
+            kernel, following = following, None
+            try:
+                following = next(starting, None)
+                executed = run_in(kernel, notebook)
+            finally:
+                kernel.shutdown_kernel(now=True)
+            yield executed
+    finally:
+        if following is not None:
+            following.shutdown_kernel(now=True)
+
+
+def start_kernel(folder: Path, settings: Settings) -> KernelManager:
+    """Start a kernel of this Python in a folder, which gets the settings and imports the course."""
+    kernel = KernelManager(client_class="jupyter_client.asynchronous.AsyncKernelClient")
+    kernel.start_kernel(
+        cwd=str(folder),
+        env={**os.environ, **as_environment(settings)},
+        extra_arguments=["--IPKernelApp.exec_lines=__import__('emotions.course.opening')"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return kernel
+
+
+def run_in(kernel: KernelManager, notebook: Path) -> nbformat.NotebookNode:
+    """Run a notebook in a kernel as nbconvert does, and return it with its outputs."""
+    read = nbformat.read(notebook, as_version=4)
+    how, about = {"config": configuration()}, {"metadata": {"path": str(notebook.parent)}}
+    read, _ = TagRemovePreprocessor(**how).preprocess(read, about)
+    runner = ExecutePreprocessor(**how)
+    try:
+        read, _ = runner.preprocess(read, about, km=kernel)
+    except (CellExecutionError, RuntimeError) as error:  # or the kernel died
+        raise NotebookError(f"{notebook.stem} stopped:\n{readable_error(str(error))}") from None
+    finally:
+        if runner.kc is not None:
+            runner.kc.stop_channels()
+    return CoalesceStreamsPreprocessor(**how).preprocess(read, about)[0]
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
@@ -118,7 +152,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
 
 
 def readable_error(words: str) -> str:
-    """Return the end of nbconvert's complaint: the error's last 8 lines, without colours.
+    """Return the end of an error's message: its last 8 lines, without colours.
 
     Of an error that the course itself raises, its one sentence is enough.
     """

@@ -1,6 +1,6 @@
 """How nbconvert runs the course's notebooks and turns them into HTML.
 
-nbconvert does not look for this file in the working directory. `course.py` and `train.py` name it;
+nbconvert does not look for this file in the working directory. The course's commands name it;
 for `jupyter nbconvert` by hand `setup/configure_jupyter.py` registers it in the environment.
 """
 

@@ -14,12 +14,17 @@ import slides
 from emotions.files import write_text
 from emotions.settings import ROOT
 from nbconvert import HTMLExporter
-from traitlets.config.loader import PyFileConfigLoader
+from traitlets.config.loader import Config, PyFileConfigLoader
 
-CONFIGURATION = Path(__file__).with_name("jupyter_nbconvert_config.py").resolve()
 REPORT = "09_report"
 PICTURE = re.compile(r"<(?:img|svg|canvas|video)\b|!\[")
 HIDDEN = "Not shown here, because it may show a face of the data set, which is not to be published:"
+
+
+def configuration() -> Config:
+    """Return the settings of nbconvert that lie beside this file."""
+    folder = str(Path(__file__).resolve().parent)
+    return PyFileConfigLoader("jupyter_nbconvert_config.py", path=folder).load_config()
 
 
 def write_pages(executed: nbformat.NotebookNode, notebook: Path, folder: Path) -> None:
@@ -97,9 +102,8 @@ def write_page(
     Its Markdown cells name pictures as seen from the folder `pictures`; without code, prompts are
     not shown either.
     """
-    loader = PyFileConfigLoader(CONFIGURATION.name, path=str(CONFIGURATION.parent))
     exporter = HTMLExporter(
-        config=loader.load_config(),
+        config=configuration(),
         exclude_input=not with_code,
         exclude_input_prompt=not with_code,
         exclude_output_prompt=not with_code,

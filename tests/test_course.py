@@ -12,6 +12,7 @@ import clean
 import course
 import nbformat
 import pages
+import psutil
 import pytest
 import run_recipes
 import train
@@ -190,6 +191,23 @@ def test_a_failing_notebook_stops_the_run_and_is_named(
     assert len(complaint.splitlines()) <= 12
     assert "\x1b" not in complaint
     assert not toy.folder.exists()
+
+
+def test_a_kernel_that_dies_stops_the_run_and_no_other_stays(tmp_path: Path):
+    code = "import os; print(os.getpid()); os.kill(os.getpid(), 9)"
+    notebooks = [write_notebook(tmp_path / "01_dies.ipynb", "Dies", code)]
+    notebooks.append(write_notebook(tmp_path / "02_never.ipynb", "Never", "print('ran')"))
+    before = set(psutil.Process().children())
+    with pytest.raises(course.NotebookError, match=r"^01_dies stopped:\n +Kernel died$"):
+        list(course.execute(notebooks, read_settings()))
+    assert set(psutil.Process().children()) == before
+
+
+def test_every_notebook_has_a_fresh_kernel_of_its_own(tmp_path: Path):
+    code = "print(sorted(name for name in globals() if name in ('emotions', 'kept'))); kept = 1"
+    notebooks = [write_notebook(tmp_path / f"0{n}_x.ipynb", "X", code) for n in range(2)]
+    executed = list(course.execute(notebooks, read_settings()))
+    assert [one.cells[1].outputs[0].text for one in executed] == ["[]\n", "[]\n"]
 
 
 def test_one_notebook_alone_keeps_the_durations_of_the_others(
@@ -389,7 +407,7 @@ def test_prints_in_pieces_and_progress_bars_become_one_text(tmp_path: Path):
         "    print(f'\\rstep {step}', end='', flush=True)\nprint()\nprint('done')"
     )
     notebook = write_notebook(tmp_path / "01_bar.ipynb", "Bar", code)
-    executed = course.execute(notebook, read_settings())
+    (executed,) = course.execute([notebook], read_settings())
     pages.write_page(executed, tmp_path / "bar.html", tmp_path, with_code=False)
     assert re.search(r"<pre>\s*step 2\n+done\s*</pre>", text_of(tmp_path / "bar.html"))
 

@@ -10,13 +10,13 @@ import course
 import editions
 import nbformat
 import numpy as np
+import pages
 import pandas as pd
 import pytest
 from emotions.exercises.verdict import Verdict, exercise
 from emotions.network import inputs as preprocessing
 from emotions.network.quiet_keras import keras
 from nbconvert import NotebookExporter
-from traitlets.config.loader import PyFileConfigLoader
 
 CLASSES = ["angry", "happy", "sad"]
 
@@ -373,8 +373,7 @@ def test_the_teachers_edition_has_each_solution_in_the_place_of_its_exercise(wri
 
 def exported(notebook: Path) -> list[dict]:
     """Return the cells of which nbconvert makes pages, slides and runs."""
-    loader = PyFileConfigLoader(course.CONFIGURATION.name, path=str(course.NOTEBOOKS))
-    text, _ = NotebookExporter(config=loader.load_config()).from_filename(str(notebook))
+    text, _ = NotebookExporter(config=pages.configuration()).from_filename(str(notebook))
     return json.loads(text)["cells"]
 
 

@@ -1,5 +1,6 @@
 """What is published: pictures of people are not in it. The whole site: test_notebooks.py."""
 
+import course
 import nbformat
 import pages
 import pytest
@@ -60,7 +61,7 @@ def executed() -> dict:
     result += [new_markdown_cell("## Data"), new_markdown_cell("Much more.")]
     middle = {"00_start_here": [new_markdown_cell(course_map)], pages.REPORT: result}
     return {
-        pages.CONFIGURATION.parent / f"{name}.ipynb": new_notebook(
+        course.NOTEBOOKS / f"{name}.ipynb": new_notebook(
             cells=[new_markdown_cell(f"# {name}"), *middle.get(name, [])]
             + [new_code_cell(outputs=[output(**MARKED)])]
         )

@@ -12,8 +12,8 @@ from packaging.requirements import Requirement
 ENVIRONMENT = Path(__file__).resolve().parents[3] / "environment.yml"
 # Colab's own, and what only the tests need.
 NOT_THERE = {
-    *("jupyterlab", "ipykernel", "pytest", "pytest-xdist", "hypothesis", "playwright"),
-    *("scikit-image", "ruff"),
+    *("jupyterlab", "jupyter_client", "ipykernel"),
+    *("pytest", "pytest-xdist", "hypothesis", "playwright", "scikit-image", "ruff"),
 }
 
 
