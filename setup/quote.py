@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 from textwrap import fill
+from typing import Any
 
 import pandas as pd
 
@@ -47,8 +48,8 @@ def seed(folder: Path) -> str:
         (f"the seed's recipe: head on `{training['layer']}`, {training['optimizer']}, "
          f"{training['learning_rate']:g}, {training['epochs_run']} epochs (kept: epoch "
          f"{training['best_epoch']})", weights, training["accuracy_test"]),
-        (f"best of {grid['fits'] // grid['folds']} combinations of the grid search ({best})",
-         weights, grid["accuracy_test"]),
+        (f"best of {grid['fits'] // grid['folds']} combinations of the grid search, "
+         f"{grid['grid_epochs']} epochs each ({best})", weights, grid["accuracy_test"]),
         (f"**head on `{grid['best_layer']}`, flattened, chosen by validation**", weights,
          grid["best_layer_test"]),
         ("the seed project's own report, as published in 2021", "VGG-Face",
@@ -100,18 +101,27 @@ def reached(folder: Path) -> str:
         f"(`{runs.called(top)}`, {top['views']} views, {top['minutes']:.0f} minutes)."
     )
     ten = [row for row in rows if row["recipe"] == "ten_minutes" and row["ensemble"] == 1]
-    for row in sorted(ten, key=lambda row: row["accuracy_validation"])[-1:]:
+    for chosen in sorted(ten, key=lambda row: row["accuracy_validation"])[-1:]:
+        same = [row for row in ten if all(row[k] == chosen[k] for k in ("weights", "views"))]
         said += (
-            f" Recipe `{runs.called(row)}`: {row['accuracy_private']:.1%} ({row['views']} views) "
-            f"after {row['minutes']:.0f} minutes on {row['processor']}."
+            f" Recipe `ten_minutes` from {runs.short(chosen['weights'])} ({chosen['views']} views, "
+            f"random seeds: {len(same)}): {between(same, 'accuracy_private', '.1%')} after "
+            f"{between(same, 'minutes', '.0f')} minutes, on several processors."
         )
     for row in rows:
         if row["ensemble"] > 1:
             said += (
-                f" {row['ensemble']} classifiers averaged ({runs.short(row['weights'])}): "
-                f"{row['accuracy_private']:.1%} after {row['minutes']:.0f} minutes."
+                f" {row['ensemble']} classifiers averaged ({runs.short(row['weights'])}, "
+                f"{row['views']} views): {row['accuracy_private']:.1%} after {row['minutes']:.0f} "
+                "minutes."
             )
     return fill(said, 100)
+
+
+def between(rows: list[dict[str, Any]], name: str, form: str) -> str:
+    """Return the lowest and the highest value of some rows; one if they look alike."""
+    low, high = (format(end(row[name] for row in rows), form) for end in (min, max))
+    return low if low == high else f"{low} to {high}"
 
 
 BLOCKS = {each.__name__: each for each in (best, sources, seed, known, recipes, reached)}

@@ -678,7 +678,7 @@ for _name, _values, _words in (
     ("an unknown optimizer", {"optimizer": "Sgdd"}, "optimizer"),
     ("a misspelt variable", {"EMOTIONS_EPOCH": "3"}, "did you mean EMOTIONS_EPOCHS"),
     ("an unknown parameter", {"speed": 3}, "speed"),
-    ("an image size that is no multiple of 16", {"image_size": 50}, "image_size"),
+    ("an image size that is no multiple of 4", {"image_size": 50}, "image_size"),
     ("a layer that is not there", {"layer": "pool9"}, "layer"),
     ("the same layer twice", {"layer": "pool3+pool3"}, "layer"),
     ("a layer before what learns", {"trainable": "block5", "layer": "pool3"}, "lies behind"),

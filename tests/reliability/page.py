@@ -133,7 +133,9 @@ def long_runs() -> str:
         rounds = last[unit] - first[unit]
         if rounds:
             each = (last["memory_mb"] - first["memory_mb"]) / rounds
-            parts.append(f"\nMemory grows by {each:.1f} MB with each of the {unit}.\n")
+            parts.append(
+                f"\nAfter the second, memory grows by {each:.1f} MB with each of the {unit}.\n"
+            )
     return text + "".join(parts)
 
 

@@ -44,7 +44,7 @@ FINE_TUNE: dict[str, Any] = RECIPES["frozen_plus"] | {
 
 RUNGS = (
     Rung("seed", "the seed's code: pool5, pixels divided by 255", {"mean": "zero_one"}),
-    Rung("mean", "right pre-processing: VGG-Face's mean is subtracted"),
+    Rung("mean", "VGG-Face's mean is subtracted, not divided by 255"),
     Rung(
         "pool3",
         "a richer layer: pool3, flattened, with dropout",
@@ -154,8 +154,8 @@ def already_known(rungs: pd.DataFrame, measured: pd.DataFrame) -> str:
     rungs_of_both = "1 rung was" if len(both) == 1 else f"{len(both)} rungs were"
     said = [
         "How much did the network already know? It depends on what is read from it. "
-        f"{rungs_of_both} climbed from random weights too. Pre-training is worth most on "
-        f"`{most}`, {_worth(both.loc[most])}"
+        f"{rungs_of_both} climbed from random weights too, once each. Pre-training is worth most "
+        f"on `{most}`, {_worth(both.loc[most])}"
     ]
     if least != most:
         said.append(f"and least on `{least}`, {_worth(both.loc[least])}")
@@ -185,7 +185,10 @@ def _over_seeds(measured: pd.DataFrame) -> str:
             found.append(f"`{recipe}` {', '.join(starts)}")
     if not found:
         return ""
-    return f" Over several random seeds, on the test images in two views: {'; '.join(found)}."
+    return (
+        " Over several random seeds, on the test images in two views (mean ± standard deviation "
+        f"over the seeds): {'; '.join(found)}."
+    )
 
 
 def _worth(row: pd.Series) -> str:

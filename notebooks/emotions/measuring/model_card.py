@@ -22,7 +22,7 @@ COLUMNS = {
     "accuracy_test_without_copies": "both, without copies",
     "balanced_accuracy": "balanced",
     "macro_f1": "macro F1",
-    "expected_calibration_error": "calibration error",
+    "expected_calibration_error": "calibration error before the temperature",
 }
 
 

@@ -16,7 +16,7 @@ from emotions.files import replacing
 from emotions.measuring.scores import BINS
 from emotions.network.quiet_keras import keras
 from emotions.showing.plots import pictures
-from emotions.showing.style import ACCENT, FROZEN, TRAINING, colours, ink
+from emotions.showing.style import ACCENT, FROZEN, TRAINING, colours, ink, legend_above
 
 
 def architecture(backbone: keras.Model, head: keras.Model, layer: str, title: str) -> Figure:
@@ -160,8 +160,9 @@ def reliability(curves: Mapping[str, pd.DataFrame], title: str) -> Figure:
         places = (table.index + 0.3 + 0.4 * number) * step  # the index is the number of the bin
         bars = below.bar(places, table["images"], 0.4 * step, **look)
         below.bar_label(bars, fontsize=8, rotation=90, padding=2)
-    axis.set(ylabel="accuracy (%)", title=title, ylim=(-4, 132), yticks=range(0, 101, 20))
-    axis.legend(loc="upper left")  # above all points
+    axis.set(ylabel="accuracy (%)", ylim=(-4, 104))
+    legend_above(axis, fontsize=10)
+    figure.suptitle(title)
     below.margins(y=0.3)
     below.set(ylabel="images", xlabel="confidence (%)", xlim=(0, 100))
     below.grid(axis="x", visible=False)

@@ -319,18 +319,23 @@ def _rung_names(rungs: pd.DataFrame) -> dict[str, str]:
 
 
 def against_minutes(curves: pd.DataFrame, title: str) -> Figure:
-    """Draw validation accuracy against minutes, one line per run of `runs.learning_curves`."""
+    """Draw validation accuracy against minutes, one line per run of `runs.learning_curves`.
+
+    Runs of one recipe from the same weights look alike and have one entry in the legend.
+    """
     figure, axis = plt.subplots(figsize=(11, 5))
     looks = {
         recipe: {"color": f"C{number}", "marker": "osD^vP"[number % 6]}
         for number, recipe in enumerate(curves["recipe"].unique())
     }
-    runs = curves.groupby(["recipe", "weights", "random_seed"], sort=False)
-    for (recipe, weights, seed), run in runs:
-        label = f"{recipe}, {short(weights)}, random seed {seed}"
+    for (recipe, weights), alike in curves.groupby(["recipe", "weights"], sort=False):
+        seeds = alike["random_seed"].nunique()
+        label = f"{recipe}, {short(weights)}" + (f", {seeds} random seeds" if seeds > 1 else "")
         look = looks[recipe] | {"linestyle": ":" if weights.startswith("random") else "-"}
-        values = 100 * run["accuracy_validation"]
-        axis.plot(run["minutes"], values, label=label, markersize=4, **look)
+        for number, (_, run) in enumerate(alike.groupby("random_seed", sort=False)):
+            values = 100 * run["accuracy_validation"]
+            name = label if number == 0 else None
+            axis.plot(run["minutes"], values, label=name, markersize=4, **look)
     axis.axhline(PEOPLE, color="#555555", linestyle="--", label=f"people: {PEOPLE} %")
     axis.set(xlabel="minutes since the data were loaded", ylabel="validation accuracy (%)")
     axis.set_title(title)

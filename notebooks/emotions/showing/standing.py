@@ -111,6 +111,11 @@ def recipe_in_words(results: Path, images: int) -> str:
         f"{best['weights']}; {best['minutes']:.0f} minutes of training on {best['processor']}; "
         f"{_views(best['views'])}. "
     )
+    if "accuracy_test_without_copies" in best:
+        said += (
+            "Without the test images that have an exact copy in the training set it is "
+            f"{best['accuracy_test_without_copies']:.1%}. "
+        )
     fer = table[table.index.str.startswith("package fer")]
     if len(once) and len(fer):
         said += (

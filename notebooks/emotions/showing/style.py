@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -107,7 +108,7 @@ def description(figure: Figure) -> str:
     return ". ".join(dict.fromkeys(part for part in parts if part))
 
 
-def legend_above(axes: Axes) -> None:
+def legend_above(axes: Axes, **look: Any) -> None:
     """Put the legend between title and axes, where it covers nothing."""
     names = axes.get_legend_handles_labels()[1]
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(names))
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(names), **look)
