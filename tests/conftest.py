@@ -18,6 +18,22 @@ for _name in [name for name in os.environ if name.startswith("EMOTIONS_")]:
     del os.environ[_name]
 
 
+# Seconds of the longest files, roughly. A file is one piece of work for a worker: who begins with
+# the longest ends with short ones, and no worker waits long for the other.
+LONGEST = {
+    **{"test_notebooks": 360, "test_browser": 260, "test_other_data": 150, "test_reliability": 100},
+    **{"test_engines": 85, "test_measuring": 80, "test_learning": 50, "test_origin": 50},
+    **{"test_course": 40, "test_cluster": 40, "test_fit": 40, "test_backbone": 25, "test_slim": 25},
+    **{"test_two_runs": 25, "test_widgets": 20, "test_copies": 20, "test_editions": 20},
+}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files."""
+    items.sort(key=lambda item: -LONGEST.get(item.path.stem, 0))  # tests of one file stay in order
+
+
 @pytest.fixture(scope="session")
 def tracked() -> list[str]:
     """Return the names of the committed files; skip where this is no checkout, or no git is."""

@@ -201,6 +201,14 @@ def test_side_is_the_shorter_one_of_the_most_common_size(faces, load):
     assert load(faces).train.images.shape == (4, 10, 10, 1)
 
 
+def test_of_equally_common_sizes_the_longest_shorter_side_counts(faces, load):
+    sizes = {"calm/0.png": (300, 40), "calm/1.png": (200, 210), "wild/0.png": (30, 90)}
+    for name, size in sizes.items():
+        draw(faces / "train" / name, size=size)
+    (faces / "train" / "wild" / "1.png").unlink()
+    assert load(faces).train.images.shape == (3, 200, 200, 1)
+
+
 def test_large_images_become_224_pixels(tmp_path, load):
     data = load(make(tmp_path / "big", size=(300, 260)))
     assert data.train.images.shape == (4, 224, 224, 1)
@@ -595,6 +603,12 @@ def test_more_unsafe_names_in_an_archive(archive, name):  # the others: bad_data
     member.filename = name
     add(archive, member)
     assert_refused(archive, "unsafe name", "download archive.zip by hand")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_that_is_in_an_archive_twice(archive):
+    add(archive, "train/calm/0.png")
+    assert_refused(archive, "a file twice")
 
 
 def test_bomb(archive):

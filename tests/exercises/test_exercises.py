@@ -186,12 +186,16 @@ MISTAKES = [
     ("class_numbers", "def class_numbers(n):\n    return {k: i + 1 for i, k in "
      "enumerate(sorted(n))}", "0, 1, 2, 3"),
     ("class_numbers", "def class_numbers(n):\n    return sorted(n)", "dictionary"),
+    ("class_numbers", "def class_numbers(n):\n    found = {k: i for i, k in "
+     "enumerate(sorted(n))}\n    return found if n[0] == 'happy' else found | {'new': 4}",
+     "missing or new"),
     ("class_numbers", "def class_numbers(n):\n    return {k: i for i, k in "
      "enumerate(sorted(n, key=len))}", "order in which the disk"),
     ("white_in_red", "white = 255 - preprocessing.VGGFACE_MEAN[0]", "channel blue"),
     ("white_in_red", "white = 1.0", "[0, 1]"),
     ("white_in_red", "white = preprocessing.VGGFACE_MEAN[2] - 255", "sign"),
     ("smallest_input", "side = 48", "1x1"),
+    ("smallest_input", "side = -5", "whole number of pixels"),
     ("smallest_input", "side = 144", "smaller is enough"),
     ("smallest_input", "side = 100", "smallest side"),
     ("smallest_input", "side = 80", "loses its rest"),
@@ -214,6 +218,7 @@ MISTAKES = [
     ("numbers_per_face", "numbers = 12 * 12 * 512", "three times"),
     ("moved_weights", "def moved_weights(a, b):\n"
      "    return [p for p in a if (b[p] - a[p]).mean() != 0]", "absolute"),
+    ("moved_weights", "def moved_weights(a, b):\n    return np.array(3)", "list of paths"),
     ("moved_weights", "def moved_weights(a, b):\n    return [p for p in a if a[p] is not b[p]]",
      "two objects"),
     ("moved_weights", "def moved_weights(a, b):\n    return [p for p in a if np.all(a[p] != b[p])]",
@@ -227,6 +232,7 @@ MISTAKES = [
     ("first_loss", "loss = -np.log(3)", "sign"),
     ("first_loss", "loss = np.log2(3)", "base 2"),
     ("best_epochs", "epochs = (2, 1)", "count from 0"),
+    ("best_epochs", "epochs = np.array(3)", "Two epochs belong here"),
     ("best_epochs", "epochs = (4, 4)", "training images"),
     ("best_epochs", "epochs = (2, 3)", "swapped"),
     ("recall_per_emotion", "def recall_per_emotion(m):\n    return np.diag(m) / m.sum(axis=0)",

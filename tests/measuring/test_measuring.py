@@ -219,6 +219,11 @@ def test_the_temperature_is_found_on_rows_that_the_classifier_has_not_learnt(tra
     [(labels, images)] = found
     assert (labels == course.data.train.labels[shuffled]).all()
     assert (images == course.data.train.images[shuffled]).all()
+    details["data_order"] = course.data.train.order()
+    assert (classifier.validation_rows(course.data, course.settings, details) == rows).all()
+    with pytest.raises(DataError, match="have other names than when"):
+        renamed = details | {"data_order": "of other names"}
+        classifier.validation_rows(course.data, course.settings, renamed)
     details["data_fingerprint"] = "other images"
     assert (classifier.validation_rows(course.data, course.settings, details) == own).all()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import course
 import pandas as pd
 import pytest
+import train
 from deck_checks import check_deck, offline_browser
 from emotions.data.drawn import EXPRESSIONS
 from emotions.settings import ROOT
@@ -84,6 +85,7 @@ def test_all_results_are_there(folders):
     assert {"report.html", "durations.json", "Emotions_classifier.safetensors"} <= found
 
 
+RED = 'data-mime-type="application/vnd.jupyter.stderr"'
 # Of `run_recipes.py`, whose own tests compare them.
 BY_RUNS = {"results.json", "ladder.csv", "curves.csv", "MODEL_CARD.md", "classifier.safetensors"}
 # Their keys are those of the grid, or of the test images' names.
@@ -132,7 +134,7 @@ def test_pages_show_no_error_no_warning_and_no_hole(folders):
     for page in (folders["OUTPUT"] / "sample" / "notebooks").glob("*.html"):
         text = page.read_text(encoding="utf-8")
         assert "Traceback" not in text, page.name
-        assert 'data-mime-type="application/vnd.jupyter.stderr"' not in text, f"red in {page.name}"
+        assert RED not in text, page.name
         # a widget without its static picture would leave its bare text
         assert not re.search(r"VBox\(children|Button\(description|Dropdown\(", text), page.name
 
@@ -306,15 +308,19 @@ def test_plain_nbconvert_works_from_both_folders(folders, tmp_path, here, name, 
         cwd=ROOT / here, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-2000:]
-    assert (tmp_path / f"{Path(name).stem}.html").is_file()
+    page = (tmp_path / f"{Path(name).stem}.html").read_text(encoding="utf-8")
+    assert RED not in page  # here the imports run in a cell
     assert (tmp_path / "output" / "sample" / result).is_file()
 
 
-def test_bad_parameters_and_data_are_one_sentence(tmp_path):
+def test_bad_parameters_and_data_are_one_sentence(tmp_path, monkeypatch, capsys):
     named = {"DATA": tmp_path, "OUTPUT": tmp_path}
     bad = run_course("train.py", named, "-lr", "fast")
     assert bad.returncode == 2 and "learning_rate" in bad.stderr
     assert len(bad.stderr.strip().splitlines()) == 1
-    missing = run_course("train.py", named, "-trd", "nowhere/train", "-vald", "nowhere/test")
-    assert missing.returncode == 2 and "nowhere" in missing.stderr
-    assert "Traceback" not in missing.stderr
+    for name, value in variables(named).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as missing:
+        train.main(["-trd", "nowhere/train", "-vald", "nowhere/test"])
+    said = capsys.readouterr().err
+    assert missing.value.code == 2 and "nowhere" in said and "Traceback" not in said

@@ -92,7 +92,7 @@ folder, meeting = pathlib.Path(os.environ["EMOTIONS_OUTPUT"], "toy"), pathlib.Pa
 folder.mkdir(parents=True, exist_ok=True)
 (folder / "training.json").write_text(os.environ["EMOTIONS_EPOCHS"])
 (meeting / os.environ["EMOTIONS_EPOCHS"]).touch()
-until = time.monotonic() + 5
+until = time.monotonic() + 10
 while len(list(meeting.iterdir())) == 1 and time.monotonic() < until:
     time.sleep(0.1)  # for another run that could come in between
 """
@@ -112,7 +112,7 @@ def write_notebook(file: Path, code: str) -> None:
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), file)
 
 
-def test_two_reports_at_once_do_not_mix_their_results(tmp_path):
+def test_two_reports_at_once_do_not_mix_their_results(tmp_path, capsys):
     for name in ("notebooks", "meeting", "output"):
         (tmp_path / name).mkdir()
     meeting = str(tmp_path / "meeting")
@@ -127,8 +127,14 @@ def test_two_reports_at_once_do_not_mix_their_results(tmp_path):
     both = [threading.Thread(target=run, args=(epochs,)) for epochs in (3, 5)]
     for thread in both:
         thread.start()
+    said = ""
+    while "waits for it" not in said and any(thread.is_alive() for thread in both):
+        time.sleep(0.05)
+        said += capsys.readouterr().out
+    (tmp_path / "meeting" / "the other one waits").touch()  # so that it cannot come in between
     for thread in both:
         thread.join()
+    assert "Another run is making toy; this one waits for it." in said
     assert found.keys() == {3, 5}, "one of the runs did not finish"
     kept = (output / "toy" / "training.json").read_text()
     assert (output / "toy" / "report.json").read_text() == kept

@@ -52,9 +52,13 @@ def trained(request, tiny_faces, tmp_path_factory) -> tuple[str, Path, dict]:
     return request.param, folder, engine_run.finish(task, run, folder)
 
 
-def test_a_recipe_trains_stops_and_goes_on_as_on_tensorflow(trained, engine):
+def test_a_recipe_trains_stops_and_goes_on_as_on_tensorflow(trained, engine, tmp_path_factory):
     (recipe, folder, wanted), (python, name) = trained, engine
-    ended = call(python, SCRIPT, recipe, folder, KERAS_BACKEND=name)
+    compiled = {  # JAX keeps what it has compiled, so that the training that goes on has it
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.getbasetemp() / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    ended = call(python, SCRIPT, recipe, folder, KERAS_BACKEND=name, **compiled)
     assert ended.returncode == 0, ended.stderr
     with np.load(folder / "found.npz") as file:
         found = dict(file)

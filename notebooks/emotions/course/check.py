@@ -10,7 +10,7 @@ import pandas as pd
 import psutil
 
 from emotions.course import colab
-from emotions.data.sources import CSV_NAMES
+from emotions.data.sources import SOURCES
 from emotions.network import backbone
 from emotions.settings import Settings
 
@@ -50,7 +50,7 @@ def data(settings: Settings) -> Finding:
             for folder in missing
         ]
         return Finding("data", f"the folder {settings.train_data}", " ".join(mends))
-    names = ("Face_emotions", "archive.zip", *CSV_NAMES)
+    names = ("Face_emotions", *SOURCES)
     found = [name for name in names if (settings.data / name).exists()]
     if found:
         return Finding("data", f"{found[0]} in {settings.data}")

@@ -92,6 +92,7 @@ class Course:
             "data_origin": self.origin,
             "data_warnings": list(self.warnings),
             "data_fingerprint": self.data.fingerprint,
+            "data_order": self.data.train.order(),
             "training_images": len(self.data.train),
             "test_images": len(self.data.test),
             "random_seed": self.settings.random_seed,

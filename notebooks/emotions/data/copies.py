@@ -72,30 +72,23 @@ def folds(
     scikit-learn needs ten seconds for FER-2013, so they are kept below `data_folder`, if there is
     one. If no class has as many images as there are folds, it is a ValueError.
     """
-    if data_folder is None:
-        number = _fold_numbers(labels, groups, count, random_seed)
-    else:
+    number = file = None
+    if data_folder is not None:
         asked = np.concatenate([labels, groups, [count, random_seed]]).astype("<i8")
         name = f"{hashlib.sha256(asked).hexdigest()[:20]}.npy"
         file = data_folder / "cache" / "folds" / name
         number = _kept_folds(file, len(labels), count)
-        if number is None:
-            number = _fold_numbers(labels, groups, count, random_seed)
+    if number is None:
+        number = np.empty(len(labels), np.int64)
+        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=random_seed)
+        with warnings.catch_warnings():  # loading has said which classes are small
+            warnings.filterwarnings("ignore", "The least populated class")
+            for fold, (_, rows) in enumerate(splitter.split(labels, labels, groups)):
+                number[rows] = fold
+        if file is not None:
             with replacing(file) as temporary:
                 np.save(temporary, number)
     return [(np.flatnonzero(number != k), np.flatnonzero(number == k)) for k in range(count)]
-
-
-def _fold_numbers(
-    labels: np.ndarray, groups: np.ndarray, count: int, random_seed: int
-) -> np.ndarray:
-    number = np.empty(len(labels), np.int64)
-    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=random_seed)
-    with warnings.catch_warnings():  # loading has said which classes are small
-        warnings.filterwarnings("ignore", "The least populated class")
-        for fold, (_, rows) in enumerate(splitter.split(labels, labels, groups)):
-            number[rows] = fold
-    return number
 
 
 def _kept_folds(file: Path, images: int, count: int) -> np.ndarray | None:

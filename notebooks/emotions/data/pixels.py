@@ -140,9 +140,9 @@ def likely_side(listing: Listing) -> int:
 def common_side(sizes: Counter[tuple[int, int]]) -> int:
     """Return the shorter side of the most common size in pixels, at most 224.
 
-    Of sizes that are equally common, the largest counts.
+    Of sizes that are equally common, the one with the longest shorter side counts.
     """
-    size, _ = max(sizes.items(), key=lambda item: (item[1], item[0]))
+    size = max(sizes, key=lambda size: (sizes[size], min(size)))
     return min(*size, LARGEST_SIDE)
 
 

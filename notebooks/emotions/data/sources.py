@@ -17,7 +17,7 @@ from emotions.files import DataError, alone, new_folder, one_line
 from emotions.loops import Progress, with_progress
 
 KAGGLE_NAME = "msambare/fer2013"
-CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
+SOURCES = ("archive.zip", "fer2013.csv", "icml_face_data.csv")  # the first that is there counts
 CSV_COLUMNS = ("emotion", "pixels", "Usage")
 CSV_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 CSV_SPLITS = {"Training": "train", "PublicTest": "test", "PrivateTest": "test"}
@@ -43,15 +43,12 @@ def prepare_folders(data_folder: Path, *, progress: Progress | None = None) -> t
     ``Face_emotions/``. If there is none of them, faces are drawn into ``drawn_faces/``.
     """
     faces = data_folder / "Face_emotions"
-    tables = [data_folder / name for name in CSV_NAMES if (data_folder / name).is_file()]
-    archive = data_folder / "archive.zip"
-    if not faces.exists() and (archive.is_file() or tables):
+    found = [data_folder / name for name in SOURCES if (data_folder / name).is_file()]
+    if not faces.exists() and found:
         with alone(faces):  # another run may be making it, or have made it by now
             if not faces.exists():
-                if archive.is_file():
-                    unpack_archive(archive, faces, progress=progress)
-                else:
-                    convert_csv(tables[0], faces, progress=progress)
+                make = unpack_archive if found[0].suffix == ".zip" else convert_csv
+                make(found[0], faces, progress=progress)
     elif not faces.exists():
         from emotions.data import drawn  # here, as it is needed only without FER-2013
 
@@ -189,7 +186,7 @@ def _plan_targets(
     members: list[zipfile.ZipInfo], archive: Path
 ) -> dict[PurePosixPath, zipfile.ZipInfo]:
     """Return which member becomes which file, e.g. train/angry/1.png."""
-    targets: dict[PurePosixPath, zipfile.ZipInfo] = {}
+    found: list[tuple[PurePosixPath, zipfile.ZipInfo]] = []
     around = set()
     for member in members:
         parts = PurePosixPath(member.filename).parts
@@ -197,15 +194,16 @@ def _plan_targets(
         if member.is_dir() or not is_image or any(map(is_hidden, parts)):
             continue
         if len(parts) >= 3 and parts[-3] in ("train", "test"):
-            targets[PurePosixPath(*parts[-3:])] = member
+            found.append((PurePosixPath(*parts[-3:]), member))
             around.add(parts[:-3])
+    targets = dict(found)
     if {target.parts[0] for target in targets} != {"train", "test"}:
         raise DataError(
             f"The archive {archive} has no images in train/<emotion>/ and test/<emotion>/; "
             f"{GET_ARCHIVE}."
         )
     spellings = {str(target).casefold() for target in targets}
-    if len(around) > 1 or len(spellings) < len(targets):
+    if len(around) > 1 or len(spellings) < len(found):
         raise DataError(
             f"The archive {archive} holds more than one data set or a file twice; {GET_ARCHIVE}."
         )

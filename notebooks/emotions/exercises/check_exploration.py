@@ -100,11 +100,12 @@ def class_numbers(answer: Callable[[list[str]], dict[str, int]]) -> Verdict:
         raise UnusableError("Return a dictionary from name to number, as {'angry': 0}.")
     if not all(isinstance(x, int | np.integer) for x in (*first.values(), *second.values())):
         raise UnusableError("Each name gets one whole number, as in {'angry': 0}.")
-    if set(first) != set(train):
-        return Verdict(False, f"A name is missing or new: {sorted(map(str, first))}.")
+    for found in (first, second):
+        if set(found) != set(train):
+            return Verdict(False, f"A name is missing or new: {sorted(map(str, found))}.")
     if first != second:
-        name = next(name for name in train if first[name] != second.get(name))
-        return Verdict(False, f"{name} is {first[name]} in train and {second.get(name)} in test: "
+        name = next(name for name in train if first[name] != second[name])
+        return Verdict(False, f"{name} is {first[name]} in train and {second[name]} in test: "
                        "the number follows the order in which the disk names the "
                        "folders.")  # fmt: skip
     numbers = list(first.values())

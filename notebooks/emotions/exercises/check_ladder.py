@@ -12,6 +12,7 @@ from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, j
 @exercise("Replace the three dots by two factors, as (2, 3): training first, then testing.")
 def cost_of_views(answer: Any) -> Verdict:
     """Check by which factors ten averaged views lengthen training and testing."""
+    answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
     if not isinstance(answer, (tuple, list)) or len(answer) != 2:
         raise UnusableError("Two factors belong here, as (2, 3): training first, then testing.")
     return judge(

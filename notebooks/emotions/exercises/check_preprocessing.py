@@ -32,7 +32,7 @@ def white_in_red(answer: Any) -> Verdict:
 def smallest_input(answer: Any) -> Verdict:
     """Check the smallest input side with which `pool5` keeps 3x3 positions."""
     side = number(answer)
-    if not side.is_integer():
+    if not side.is_integer() or side < 1:
         raise UnusableError("A side is a whole number of pixels.")
     positions = int(side) // 32
     if positions < 3:

@@ -64,7 +64,7 @@ def moved_weights(answer: Callable[[dict, dict], list[str]]) -> Verdict:
     after["fc/kernel"] += [0.1, 0.0, 0.0]
     after["fc/bias"] += [0.2, -0.2]  # the changes cancel
     found = call(answer, before, after)
-    if isinstance(found, str) or not hasattr(found, "__iter__"):
+    if isinstance(found, str) or not np.iterable(found):
         raise UnusableError(f"Return a list of paths; yours is {found!r}.")
     return judge(
         sorted(map(str, found)),

@@ -39,7 +39,8 @@ def best_epochs(answer: Any, history: pd.DataFrame) -> Verdict:
     """Check which epochs, counted from 1, are best by validation accuracy and validation loss."""
     if not len(history):
         raise UnusableError("No epoch has run yet: train first.")
-    if not isinstance(answer, (tuple, list, np.ndarray)) or len(answer) != 2:
+    answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
         raise UnusableError("Two epochs belong here, as (3, 2): by accuracy, by loss.")
     at = {name: values.to_numpy() for name, values in history.items()}
     accuracy, loss = at["val_accuracy"].argmax() + 1, at["val_loss"].argmin() + 1

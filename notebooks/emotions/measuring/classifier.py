@@ -182,11 +182,19 @@ def temperature(
 def validation_rows(data: FaceData, settings: Settings, details: dict) -> np.ndarray:
     """Return the rows of the training images that a classifier was chosen by, not trained on.
 
-    A refit has learnt them since; the run that it repeats had not.
+    A refit has learnt them since; the run that it repeats had not. If the images were renamed, so
+    that their rows are others, it is a DataError.
 
     Of other data than those in its details it has learnt no image: the settings' own split will do.
     """
     if details.get("data_fingerprint") == data.fingerprint:
+        order = data.train.order()
+        if details.get("data_order", order) != order:  # older files have none
+            raise DataError(
+                "The training images have other names than when this classifier was trained, so "
+                "that it is not known which of them it learnt: give them their names back, or run "
+                "notebook 04 again."
+            )
         split = {"random_seed", "validation_share"} & set(details)
         settings = settings.changed(**{name: details[name] for name in split})
         return np.setdiff1d(training.split_rows(data, settings)[1], details.get("left_out", []))

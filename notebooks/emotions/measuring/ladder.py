@@ -152,22 +152,17 @@ def already_known(rungs: pd.DataFrame, measured: pd.DataFrame) -> str:
     most, least = both["points"].idxmax(), both["points"].idxmin()
     top = rungs.loc[rungs["accuracy_validation"].idxmax()]
     rungs_of_both = "1 rung was" if len(both) == 1 else f"{len(both)} rungs were"
-    said = [
-        "How much did the network already know? It depends on what is read from it. "
-        f"{rungs_of_both} climbed from random weights too, once each. Pre-training is worth most "
-        f"on `{most}`, {_worth(both.loc[most])}"
-    ]
-    if least != most:
-        said.append(f"and least on `{least}`, {_worth(both.loc[least])}")
+    also = f", and least on `{least}`, {_worth(both.loc[least])}" if least != most else ""
     highest = both["random"].idxmax()
     where = f"`{top['rung']}`, weights {runs.short(top['weights'])}"
     if top["rung"] == "ensemble":  # whose weights may be of several kinds
         where = top["change"]
     return (
-        ", ".join(said)
-        + f". Where random weights come highest, on `{highest}`, it is {_worth(both.loc[highest])}."
-        f" The top of the ladder is {top['accuracy_validation']:.1%} ({where})."
-        f"{_over_seeds(measured)}"
+        "How much did the network already know? It depends on what is read from it. "
+        f"{rungs_of_both} climbed from random weights too, once each. Pre-training is worth most "
+        f"on `{most}`, {_worth(both.loc[most])}{also}. Where random weights come highest, on "
+        f"`{highest}`, it is {_worth(both.loc[highest])}. The top of the ladder is "
+        f"{top['accuracy_validation']:.1%} ({where}).{_over_seeds(measured)}"
     )
 
 

@@ -63,29 +63,24 @@ def examples(folder: Path) -> Path:
 def read_photo(source: Path | str | bytes, name: str = "photo") -> Photo:
     """Read a photo of any usual format, or its bytes of that name, and find the faces in it."""
     if isinstance(source, bytes):
-        _check_size(len(source), name)
-        pixels = _decode(io.BytesIO(source), name)
+        pixels = _decode(io.BytesIO(source), len(source), name)
     else:
         file = Path(source)
         if file.is_dir():
             raise DataError(f"{file} is a folder: name one photo, or use the cell for folders.")
         if not file.is_file():
             raise DataError(f"There is no file {file}: check the path.")
-        _check_size(file.stat().st_size, str(file))
-        name, pixels = file.name, _decode(file, str(file))
+        name, pixels = file.name, _decode(file, file.stat().st_size, str(file))
     return Photo(name, pixels, find_faces(pixels))
 
 
-def _check_size(size: int, name: str) -> None:
+def _decode(source: Path | io.BytesIO, size: int, name: str) -> np.ndarray:
+    """Return an image of so many bytes upright, in colour and not too large."""
     if size > LARGEST_FILE:
         raise DataError(
             f"The photo {name} has {size / 1e6:.0f} MB, and {LARGEST_FILE / 1e6:.0f} MB is the "
             "most: save it smaller, for instance as JPEG."
         )
-
-
-def _decode(source: Path | io.BytesIO, name: str) -> np.ndarray:
-    """Return an image upright, in colour and not too large."""
     with open_image(source, PHOTO_FORMATS, name) as image:
         image.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
         upright, _ = grey_or_rgb(ImageOps.exif_transpose(image))

@@ -40,8 +40,8 @@ def feature_layer(
 ) -> keras.KerasTensor:
     """Return what a pooling makes of a layer's feature maps (n, height, width, channels).
 
-    That is `average` (one number per channel), `flatten` (maps, averaged down to the side that
-    they have at 48 pixels), or `maps` (as they are, to train further blocks on).
+    That is `average` (one number per channel), `flatten` (maps, averaged down to about the side
+    that they have at 48 pixels), or `maps` (as they are, to train further blocks on).
     """
     if pooling == "average":
         name = f"{layer}_mean"

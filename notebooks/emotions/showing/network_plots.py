@@ -102,16 +102,9 @@ def heat_on_faces(
     """
     figure = pictures(images, captions, title, columns=6)
     axis = figure.axes[0]
+    look = {"cmap": "viridis", "alpha": 0.45, "interpolation": "bilinear", "vmin": 0, "vmax": 1}
     for face, heat in zip(list(axis.images), heats, strict=True):
-        axis.imshow(
-            heat,
-            cmap="viridis",
-            alpha=0.45,
-            extent=face.get_extent(),
-            interpolation="bilinear",
-            vmin=0,
-            vmax=1,
-        )
+        axis.imshow(heat, extent=face.get_extent(), **look)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from html import escape
 from typing import Any
 
 from IPython import get_ipython
@@ -16,10 +17,8 @@ class Progress(tqdm):
     """
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
-        self._line = None
         notebook = getattr(get_ipython(), "kernel", None) is not None
-        if notebook:
-            self._line = display(HTML(""), display_id=True)
+        self._line = display(HTML(""), display_id=True) if notebook else None
         keywords.setdefault("file", io.StringIO() if notebook else sys.stderr)
         keywords.setdefault("mininterval", 0.3)
         keywords.setdefault("ascii", False)
@@ -31,10 +30,4 @@ class Progress(tqdm):
         if self._line is None:
             super().display(msg, pos)
         elif msg != "":
-            self._line.update(HTML(f"<pre>{msg or self}</pre>"))
-
-    def close(self) -> None:
-        """Show the last state and end."""
-        if not self.disable and self._line is not None:
-            self._line.update(HTML(f"<pre>{self}</pre>"))
-        super().close()
+            self._line.update(HTML(f"<pre>{escape(msg or str(self))}</pre>"))

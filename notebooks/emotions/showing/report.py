@@ -256,9 +256,7 @@ class Results:
         file = self.folder / f"{name}.png"
         if not file.is_file():
             return Markdown(f"*{file.name} is not there: run its notebook first.*")
-        description = DESCRIPTIONS[name]
-        about = style.metadata(description, faces=False)["image/png"]
-        return Image(file, alt=description, metadata=about)
+        return Image(file, metadata=style.metadata(DESCRIPTIONS[name], faces=False)["image/png"])
 
     @property
     def _recipes(self) -> Path | None:
@@ -275,8 +273,7 @@ class Results:
 
     def _facts(self) -> dict[str, Any]:
         """Return the provenance of the latest notebook that ran."""
-        ran = [c for name in ("training", "surgery", "exploration") if (c := self.content[name])]
-        return ran[0]
+        return self.content["training"] or self.content["surgery"] or self.content["exploration"]
 
     def _missing(self, *names: str) -> HTML:
         name = next((name for name in names if not self.content.get(name)), names[0])

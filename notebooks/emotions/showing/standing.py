@@ -64,11 +64,8 @@ def of_notebooks(training: dict[str, Any], grid: dict[str, Any]) -> pd.DataFrame
     each was chosen by, 0 to 1.
     """
     weights, of_grid = (runs.short(each["weights"]) for each in (training, grid))
-    baselines = training["baselines"]
     rows = [
-        ("always the largest class", "none", baselines["always the largest class"], np.nan),
-        ("logistic regression on pixels", "none", baselines["logistic regression on pixels"],
-         np.nan),
+        *((name, "none", share, np.nan) for name, share in training["baselines"].items()),
         (f"head on {training['layer']} {training['pooling']}, notebook 4", weights,
          training["accuracy_test"], training["accuracy_validation"]),
         (f"best of the grid search, {grid['features']}, notebook 5", of_grid,
