@@ -281,7 +281,7 @@ def make_reference() -> None:
     `ladder.csv` and `curves.csv` come from the kept runs (`data/runs`), with `results.json`;
     without runs these three stay as they are.
     """
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
         del os.environ[name]
     import run_recipes
     from emotions.course import opening

@@ -133,9 +133,10 @@ def train(
 
 
 def chosen(weights: Sequence[str]) -> list[str]:
-    """Return weights with what `auto` stands for today in its place."""
+    """Return weights with what `auto` stands for today in its place, files by their whole path."""
     folder = read_settings().data / "weights"
-    return [backbones.choose_weights(start, folder)[0] for start in weights]
+    found = [read_settings(weights=start).weights for start in weights]
+    return [backbones.choose_weights(start, folder)[0] for start in found]
 
 
 def in_a_name(weights: str) -> str:

@@ -40,12 +40,8 @@ def slides_of(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]
     for (_, above), (cell, piece) in pairwise(made):
         below_a_heading = above.cell_type == "markdown" and _type(above) == "slide"
         plain = piece.cell_type == "code" and not any(map(_is_picture, piece.outputs))
-        if (
-            not _type(cell)
-            and below_a_heading
-            and plain
-            and _rows(above) + _rows(piece) <= MOST_ROWS
-        ):
+        free = below_a_heading and plain and not _type(cell)
+        if free and _rows(above) + _rows(piece) <= MOST_ROWS:
             piece.metadata.slideshow.slide_type = "-"
     pieces = [piece for _, piece in made]
     for number, piece in enumerate(pieces):  # the pieces of one cell must not share its id

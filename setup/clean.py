@@ -26,11 +26,9 @@ WEIGHTS_FILE = "rcmalli_vggface_tf_notop_vgg16.h5"
 
 
 def made_by_runs(root: Path) -> Iterator[Path]:
-    """Give what any run can make again: caches, drawn faces, results, unfinished folders."""
+    """Give what any run can make again, if it is there: caches, drawn faces, results, leftovers."""
     data = root / "data"
-    for name in ("cache", "drawn_faces", "runs"):
-        if (data / name).exists():
-            yield data / name
+    yield from (data / name for name in ("cache", "drawn_faces", "runs"))
     yield from sorted(data.glob(".*.unfinished*"))
     yield from sorted((data / "weights").glob(".*.unfinished*"))
     yield from results(root / "output")
@@ -68,10 +66,8 @@ def tool_caches(root: Path) -> Iterator[Path]:
 
 def set_up(root: Path) -> Iterator[Path]:
     """Give the environment, and the data and weights that the course itself fetched or made."""
-    data = root / "data"
-    environment, weights, faces = root / ".venv", data / "weights", data / "Face_emotions"
-    if environment.exists():
-        yield environment
+    weights, faces = root / "data" / "weights", root / "data" / "Face_emotions"
+    yield root / ".venv"
     if (weights / ".downloaded").is_file():
         # the file and its marker alone: other weights in this folder are yours
         yield from (weights / name for name in (WEIGHTS_FILE, ".downloaded"))
@@ -110,10 +106,10 @@ def remove(path: Path, root: Path) -> None:
 
 def clean(root: Path, everything: bool = False) -> None:
     """Take away what runs made below `root`; with `everything` also the environment."""
-    chosen = list(made_by_runs(root)) + (list(set_up(root)) if everything else [])
+    found = [*made_by_runs(root), *(set_up(root) if everything else ())]
+    chosen = [path for path in found if path.exists() or path.is_symlink()]
     for path in chosen:
-        if path.exists() or path.is_symlink():
-            remove(path, root)
+        remove(path, root)
     weights = root / "data" / "weights"
     if everything and weights.is_dir() and not any(weights.iterdir()):
         weights.rmdir()

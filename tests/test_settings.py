@@ -214,6 +214,18 @@ def test_a_misspelt_variable_gets_a_suggestion(monkeypatch: pytest.MonkeyPatch):
         read_settings()
 
 
+def test_a_variable_in_small_letters_is_heard_as_a_whole(monkeypatch: pytest.MonkeyPatch):
+    if os.name == "nt":
+        pytest.skip("Windows makes capitals of them")
+    monkeypatch.setenv("emotions_recipe", "hour")
+    monkeypatch.setenv("emotions_dropout", "0.1")
+    settings = read_settings()
+    assert (settings.recipe, settings.epochs, settings.dropout) == ("hour", 40, 0.1)
+    monkeypatch.setenv("emotions_epoch", "3")
+    with pytest.raises(SettingsError, match=r"EMOTIONS_EPOCH .*did you mean EMOTIONS_EPOCHS\?"):
+        read_settings()
+
+
 def test_settings_survive_the_way_through_the_environment(monkeypatch: pytest.MonkeyPatch):
     settings = read_settings(
         train_data=ROOT / "notebooks", val_data=ROOT / "tests", leave_out=True, dropout=0.25

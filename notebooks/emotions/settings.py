@@ -345,13 +345,14 @@ def choices(name: str) -> tuple:
 
 def read_settings(**values: Any) -> Settings:
     """Return the settings: `values` first, then the environment, a recipe's, the defaults."""
-    for name in os.environ:
+    given = {name.upper(): text for name, text in os.environ.items()}  # pydantic takes any case
+    for name in given:
         known = name.removeprefix(PREFIX).lower() in Settings.model_fields
         if name.startswith(PREFIX) and not known:
             raise SettingsError(f"The environment variable {name} {_suggest(name)}")
-    recipe = values.get("recipe", os.environ.get(f"{PREFIX}RECIPE", "seed"))
+    recipe = values.get("recipe", given.get(f"{PREFIX}RECIPE", "seed"))
     wanted = RECIPES.get(recipe, {}) if isinstance(recipe, str) else {}
-    below = {name: x for name, x in wanted.items() if PREFIX + name.upper() not in os.environ}
+    below = {name: x for name, x in wanted.items() if PREFIX + name.upper() not in given}
     try:
         return Settings(**below | values)
     except ValidationError as error:

@@ -222,8 +222,18 @@ def test_the_digits_do_not_depend_on_how_many_steps_are_taken_at_once(tmp_path, 
     assert_equal(digits(task, training.train(task)), undisturbed)
 
 
-@pytest.mark.parametrize("name", ["weights", "precision"])
-def test_other_weights_or_another_precision_do_not_resume_a_training(tmp_path, name):
+def test_a_stop_in_an_epoch_that_is_one_call_keeps_it(tmp_path):
+    task, stop = some_task(tmp_path), threading.Event()
+    assert task.compiling()["steps_per_execution"] == 7  # all of an epoch
+    stop.set()
+    for epochs in range(1, 7):
+        run = training.train(task, stop=stop, checkpoint_every=1e9)
+        assert len(run.history) == epochs
+        assert run.stopped == (epochs < 6)  # nothing is left to do after the last one
+
+
+@pytest.mark.parametrize("name", ["weights", "precision", "data"])
+def test_other_weights_precision_or_data_do_not_resume_a_training(tmp_path, name):
     task = some_task(tmp_path)
     assert fit.training_key(task) != fit.training_key(replace(task, **{name: "other"}))
 

@@ -16,7 +16,7 @@ from emotions.network import head as classifier
 from emotions.network import inputs as preprocessing
 from emotions.network.quiet_keras import keras
 from emotions.showing import network_plots, plots, style
-from emotions.training import fit
+from emotions.training import fit, optimizer
 from emotions.training import search as grid_search
 from emotions.training import task as training
 from sklearn.base import clone
@@ -256,8 +256,9 @@ def test_the_same_training_twice_is_the_same(make_course, hed):
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_a_task_that_has_ended_begins_anew(make_course, hed, stopped):
+def test_a_task_that_has_ended_begins_anew(make_course, hed, stopped, monkeypatch):
     """As when the cells of notebook 4 run again: not from the weights that were learnt."""
+    monkeypatch.setattr(optimizer, "OPERATIONS_PER_CALL", 1)  # several calls an epoch
     course = make_course(epochs=2, dropout=0.5, optimizer="SGD", momentum=0.9, moving_average=0.9)
     task, end = training.prepare(course.settings, course.data, hed, "float32"), threading.Event()
     if stopped:  # within its first epoch, so that there is no checkpoint

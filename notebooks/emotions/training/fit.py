@@ -146,7 +146,6 @@ class Keeper(keras.callbacks.Callback):
         self.task, self.on_epoch, self.stop = task, on_epoch, stop or threading.Event()
         self.checkpoint_every = checkpoint_every
         self.history: list[dict[str, float]] = []
-        self.best_accuracy = -1.0
         self.cut = False  # whether the last epoch of the history was stopped in the middle
         self.earlier_seconds = 0.0
         self.started = self.saved = time.monotonic()
@@ -156,42 +155,36 @@ class Keeper(keras.callbacks.Callback):
         self.first = len(self.history)
 
     def _resume(self) -> None:
-        """Go on from the checkpoint of a killed training with the same parameters, if any."""
+        """Go on from the checkpoint of a training with the same parameters, or else begin anew."""
         task = self.task
         task.model.optimizer.build(task.model.trainable_variables)
         variables, self.best_weights = self._variables(), task.model.get_weights()
         kept = read_checkpoint(self.file, variables, self.best_weights)
-        if kept is None:
-            self._begin_anew()
-            return
-        state, values, self.best_weights = kept
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
-        self.history, self.best_accuracy = state["history"], state["best_accuracy"]
-        self.earlier_seconds = state["seconds"]
-
-    def _begin_anew(self) -> None:
-        """Take back what an earlier training of the same task has learnt, if there was one."""
-        if not self.task.begun.is_set():
-            return
-        for variable, value in self.task.start:
-            variable.assign(value)
-        forget(self.task.model.optimizer)
-        self.best_weights = self.task.model.get_weights()
+        if kept is not None:
+            state, values, self.best_weights = kept
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+            self.history, self.earlier_seconds = state["history"], state["seconds"]
+        elif task.begun.is_set():  # take back what this task has learnt before
+            for variable, value in task.start:
+                variable.assign(value)
+            forget(task.model.optimizer)
+            self.best_weights = task.model.get_weights()
 
     def _variables(self) -> list:
         """Return all that training changes: weights, the state of dropout, the optimizer."""
         return [*self.task.model.variables, *self.task.model.optimizer.variables]
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Stop within an epoch if someone asks."""
+        """Stop within an epoch if someone asks; a call of TensorFlow may also end with it."""
         if self.stop.is_set():
-            self.cut = self.model.stop_training = True
+            self.model.stop_training = True
+            self.cut = batch + 1 < self.params["steps"]
 
     def on_test_end(self, logs: dict | None = None) -> None:
         """Keep the weights, as they were tested, if they are the best ones so far."""
-        if logs["accuracy"] > self.best_accuracy or self.task.refit:
-            self.best_accuracy = float(logs["accuracy"])
+        best = max((row["val_accuracy"] for row in self.history), default=-1.0)
+        if logs["accuracy"] > best or self.task.refit:
             self.best_weights = self.task.model.get_weights()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -215,11 +208,7 @@ class Keeper(keras.callbacks.Callback):
 
     def save(self) -> None:
         """Write a checkpoint: whole, or not at all."""
-        state = {
-            "history": self.history,
-            "best_accuracy": self.best_accuracy,
-            "seconds": self.seconds(),
-        }
+        state = {"history": self.history, "seconds": self.seconds()}
         values = [keras.ops.convert_to_numpy(variable) for variable in self._variables()]
         arrays = {f"variable_{number}": value for number, value in enumerate(values)}
         arrays |= {f"best_{number}": value for number, value in enumerate(self.best_weights)}
@@ -261,10 +250,8 @@ def read_checkpoint(
 def training_key(task: "Task") -> str:
     """Name a training by all that decides its result, so that only the same one is resumed."""
     content = hashlib.sha256()
-    content.update(repr(task.settings.of("training", "given")).encode())
+    content.update(repr((task.data, task.settings.of("training", "given"))).encode())
     for rows in (task.training, task.validation):
         content.update(rows.astype(np.int64).tobytes())
     content.update(repr((task.inputs.shape, task.classes, task.weights, task.precision)).encode())
-    sample = task.inputs[:: max(1, len(task.inputs) // 64)]
-    content.update(np.ascontiguousarray(sample).tobytes())
     return content.hexdigest()[:16]

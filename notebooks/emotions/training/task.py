@@ -45,6 +45,7 @@ class Task:
     precision: str  # its dtype policy
     start: tuple[tuple[keras.Variable, np.ndarray], ...] = ()  # what `model` starts from
     refit: bool = False  # whether `training` has the validation images too: nothing is chosen
+    data: str = ""  # fingerprint of the images, and a mark of their order
     begun: threading.Event = field(default_factory=threading.Event)  # whether it has ever trained
 
     def targets(self) -> np.ndarray:
@@ -192,6 +193,7 @@ def prepare(
         policy,
         tuple((v, keras.ops.convert_to_numpy(v)) for v in model.variables),
         refit,
+        f"{data.fingerprint}-{data.train.order()}",
     )
     model.compile(**task.compiling())
     return task
