@@ -278,6 +278,7 @@ def figure() -> None:
         bars = axes[0, 1].barh(list(rows), list(rows.values()), color=style.TRAINING)
         axes[0, 1].bar_label(bars, fmt="{:,.0f}", padding=3)
         axes[0, 1].margins(x=0.15)
+        axes[0, 1].locator_params(axis="x", nbins=4)
         axes[0, 1].set(title="50 epochs of the head, from the files", xlabel="seconds")
     for kind, sizes in growth.get("rows", {}).items():
         images = [x["images"] for x in sizes]
@@ -286,8 +287,7 @@ def figure() -> None:
     axes[1, 0].set(title="Time", xlabel="images", ylabel="seconds (head: one epoch)")
     axes[1, 1].set(title="Peak memory", xlabel="images", ylabel="MiB")
     axes[1, 1].set_ylim(0, 1.1 * axes[1, 1].get_ylim()[1])
-    axes[1, 0].legend(fontsize=9)
-    axes[1, 1].legend(fontsize=9, loc="lower right")  # empty, since memory is counted from 0
+    drawn.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower left", ncols=3)
     style.save(drawn, HERE / "results.png", results()["machine"])
 
 
