@@ -1,7 +1,9 @@
 """The course's commands: `python notebooks/course.py --help` lists them."""
 
 import argparse
+import asyncio
 import json
+import logging
 import os
 import re
 import subprocess
@@ -114,12 +116,16 @@ def execute(notebooks: Sequence[Path], settings: Settings) -> Iterator[nbformat.
 
 
 def start_kernel(folder: Path, settings: Settings) -> KernelManager:
-    """Start a kernel of this Python in a folder, which gets the settings and imports the course."""
+    """Start a kernel of this Python in a folder; it gets the settings and imports the course."""
     kernel = KernelManager(client_class="jupyter_client.asynchronous.AsyncKernelClient")
+    others = {name: x for name, x in os.environ.items() if not name.upper().startswith(PREFIX)}
     kernel.start_kernel(
         cwd=str(folder),
-        env={**os.environ, **as_environment(settings)},
-        extra_arguments=["--IPKernelApp.exec_lines=__import__('emotions.course.opening')"],
+        env=others | as_environment(settings),
+        extra_arguments=[
+            "--HistoryManager.hist_file=:memory:",  # not among what you typed yourself
+            "--IPKernelApp.exec_lines=import emotions.course.opening; del emotions",
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -128,13 +134,13 @@ def start_kernel(folder: Path, settings: Settings) -> KernelManager:
 
 def run_in(kernel: KernelManager, notebook: Path) -> nbformat.NotebookNode:
     """Run a notebook in a kernel as nbconvert does, and return it with its outputs."""
-    read = nbformat.read(notebook, as_version=4)
     how, about = {"config": configuration()}, {"metadata": {"path": str(notebook.parent)}}
-    read, _ = TagRemovePreprocessor(**how).preprocess(read, about)
     runner = ExecutePreprocessor(**how)
     try:
+        read = nbformat.read(notebook, as_version=4)
+        read, _ = TagRemovePreprocessor(**how).preprocess(read, about)
         read, _ = runner.preprocess(read, about, km=kernel)
-    except (CellExecutionError, RuntimeError) as error:  # or the kernel died
+    except (CellExecutionError, RuntimeError, ValueError) as error:  # a dead kernel, a damaged file
         raise NotebookError(f"{notebook.stem} stopped:\n{readable_error(str(error))}") from None
     finally:
         if runner.kc is not None:
@@ -323,6 +329,7 @@ def clear_endings() -> Iterator[None]:
         print(f"\n{error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # who watched the kernel complains
         print("\nStopped.", file=sys.stderr)
         sys.exit(130)
 
@@ -357,6 +364,8 @@ def command_line() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    if sys.platform == "win32":  # the loop that a kernel's sockets need, as nbconvert sets it too
+        asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     parser = command_line()
     chosen, others = parser.parse_known_args(arguments)
     if others and chosen.command != "lab":

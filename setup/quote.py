@@ -100,13 +100,14 @@ def reached(folder: Path) -> str:
         f"{runs.short(top['weights'])}: at most {top['accuracy_private']:.1%} on PrivateTest "
         f"(`{runs.called(top)}`, {top['views']} views, {top['minutes']:.0f} minutes)."
     )
-    ten = [row for row in rows if row["recipe"] == "ten_minutes" and row["ensemble"] == 1]
+    ten = [row for row in rows if row["ensemble"] == 1 and runs.called(row) == "ten_minutes"]
     for chosen in sorted(ten, key=lambda row: row["accuracy_validation"])[-1:]:
         same = [row for row in ten if all(row[k] == chosen[k] for k in ("weights", "views"))]
         said += (
             f" Recipe `ten_minutes` from {runs.short(chosen['weights'])} ({chosen['views']} views, "
             f"random seeds: {len(same)}): {between(same, 'accuracy_private', '.1%')} after "
-            f"{between(same, 'minutes', '.0f')} minutes, on several processors."
+            f"{between(same, 'minutes', '.0f')} minutes on "
+            f"{' or '.join(sorted({row['processor'] for row in same}))}."
         )
     for row in rows:
         if row["ensemble"] > 1:

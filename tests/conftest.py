@@ -14,7 +14,7 @@ sys.path.append(str(ROOT / "setup"))  # its scripts import each other, as when t
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # Your own parameters must not change what the tests see, not even while fixtures are made.
-for _name in [name for name in os.environ if name.startswith("EMOTIONS_")]:
+for _name in [name for name in os.environ if name.upper().startswith("EMOTIONS_")]:
     del os.environ[_name]
 
 

@@ -50,15 +50,19 @@ def near_copy_groups(images: np.ndarray, **options) -> np.ndarray:
 def test_folds_are_those_of_scikit_learn_and_are_kept(tmp_path, monkeypatch):
     random = np.random.default_rng(1)
     labels, groups = random.choice(3, 200, p=[0.6, 0.3, 0.1]), np.arange(200)
-    groups[1::5] = groups[0::5]  # pairs of copies
+    groups[4::5] = groups[0::5]  # pairs of copies
     splitter = StratifiedGroupKFold(4, shuffle=True, random_state=7)
     wanted = list(splitter.split(labels, labels, groups))
     for folder in (None, tmp_path):
         found = copies.folds(labels, groups, 4, 7, folder)
         np.testing.assert_equal(found, wanted)
     (kept,) = tmp_path.rglob("*.npy")
-    whole = kept.read_bytes()
-    for damaged in (b"", whole[:-1], whole.replace(b"<i8", b"<f8"), whole[:-8] + b"\xff" * 8):
+    whole, number = kept.read_bytes(), np.load(kept)
+    other_fold = (1 - number[-1] % 2).tobytes()  # a copy of the last image stays where it was
+    for damaged in (
+        *(b"", b"PK", whole[:-1], whole.replace(b"(", b" ", 1), whole.replace(b"<i8", b"<f8")),
+        *(whole[:-8] + b"\xff" * 8, whole[:-8] + other_fold),
+    ):
         kept.write_bytes(damaged)
         np.testing.assert_equal(copies.folds(labels, groups, 4, 7, tmp_path), wanted)
     assert kept.read_bytes() == whole

@@ -12,14 +12,15 @@ Imaging 6(6), 2020, arXiv:1902.00423. Why copies across splits matter.
 """
 
 import hashlib
-import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
 import imagehash
 import numpy as np
 import pandas as pd
+import sklearn
 from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -70,35 +71,35 @@ def folds(
 
     Labels and groups of copies are int (n,); each class has about the same share in all folds.
     scikit-learn needs ten seconds for FER-2013, so they are kept below `data_folder`, if there is
-    one. If no class has as many images as there are folds, it is a ValueError.
+    one that can be written to. If no class has as many images as there are folds, or there are
+    fewer groups, it is a ValueError.
     """
     number = file = None
     if data_folder is not None:
         asked = np.concatenate([labels, groups, [count, random_seed]]).astype("<i8")
-        name = f"{hashlib.sha256(asked).hexdigest()[:20]}.npy"
-        file = data_folder / "cache" / "folds" / name
-        number = _kept_folds(file, len(labels), count)
+        mark = hashlib.sha256(sklearn.__version__.encode() + asked.tobytes()).hexdigest()[:20]
+        file = data_folder / "cache" / "folds" / f"{mark}.npy"
+        number = _kept_folds(file, groups, count)
     if number is None:
         number = np.empty(len(labels), np.int64)
         splitter = StratifiedGroupKFold(count, shuffle=True, random_state=random_seed)
-        with warnings.catch_warnings():  # loading has said which classes are small
-            warnings.filterwarnings("ignore", "The least populated class")
-            for fold, (_, rows) in enumerate(splitter.split(labels, labels, groups)):
-                number[rows] = fold
+        for fold, (_, rows) in enumerate(splitter.split(labels, labels, groups)):
+            number[rows] = fold
         if file is not None:
-            with replacing(file) as temporary:
+            with suppress(DataError), replacing(file) as temporary:
                 np.save(temporary, number)
     return [(np.flatnonzero(number != k), np.flatnonzero(number == k)) for k in range(count)]
 
 
-def _kept_folds(file: Path, images: int, count: int) -> np.ndarray | None:
-    """Return the number of each image's fold, None if the file is not there or not whole."""
+def _kept_folds(file: Path, groups: np.ndarray, count: int) -> np.ndarray | None:
+    """Return the number of each image's fold, None if the file is not there or damaged."""
     try:
-        number = np.load(file)
-    except (OSError, ValueError, EOFError):
+        number = np.load(file, allow_pickle=False)
+        whole = number.dtype == np.int64 and set(np.unique(number)) <= set(range(count))
+        together = pd.Series(number).groupby(groups).nunique().max() == 1
+    except Exception:  # numpy raises nearly everything for altered files
         return None
-    whole = number.dtype == np.int64 and number.shape == (images,)
-    return number if whole and set(np.unique(number)) <= set(range(count)) else None
+    return number if whole and together and number.shape == groups.shape else None
 
 
 def _near_groups(

@@ -44,7 +44,7 @@ FINE_TUNE: dict[str, Any] = RECIPES["frozen_plus"] | {
 
 RUNGS = (
     Rung("seed", "the seed's code: pool5, pixels divided by 255", {"mean": "zero_one"}),
-    Rung("mean", "VGG-Face's mean is subtracted, not divided by 255"),
+    Rung("mean", "VGG-Face's mean is subtracted, in place of a division by 255"),
     Rung(
         "pool3",
         "a richer layer: pool3, flattened, with dropout",

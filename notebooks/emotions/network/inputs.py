@@ -1,5 +1,6 @@
 """From image to network input: three channels, BGR, mean subtracted; and the validation split."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -84,4 +85,6 @@ def split_off_validation(
         raise DataError("Each emotion has one training image: too few to choose by, add some.")
     smallest_class = counts[counts > 1].min()  # each fold needs one; a class of one has none
     count = min(range(2, smallest_class + 1), key=lambda count: abs(1 / count - share))
-    return folds(labels, groups, count, random_seed, data_folder)[0]
+    with warnings.catch_warnings():  # loading has said which class has one image
+        warnings.filterwarnings("ignore", "The least populated class")
+        return folds(labels, groups, count, random_seed, data_folder)[0]

@@ -176,7 +176,7 @@ class Keeper(keras.callbacks.Callback):
         return [*self.task.model.variables, *self.task.model.optimizer.variables]
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Stop within an epoch if someone asks; a call of TensorFlow may also end with it."""
+        """Stop if someone asks: within an epoch, unless this call of TensorFlow has ended it."""
         if self.stop.is_set():
             self.model.stop_training = True
             self.cut = batch + 1 < self.params["steps"]

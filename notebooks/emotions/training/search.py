@@ -278,7 +278,8 @@ def search(
     data_folder
         Keeps the folds, see `copies.folds`.
 
-    If no class has as many images as there are folds, it is a ValueError.
+    If no class has as many images as there are folds, or there are fewer groups, it is a
+    ValueError.
     """
     features = np.asarray(features)
     splits = copies.folds(labels, groups, folds, random_seed, data_folder)
