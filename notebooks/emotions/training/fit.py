@@ -74,7 +74,7 @@ def arguments(task: "Task", keeper: "Keeper") -> dict:
         callbacks.append(AveragedWeights(batches))
     return {
         "x": batches.source(),
-        "validation_data": validation,
+        "validation_data": validation.source(),
         "epochs": settings.epochs,
         "initial_epoch": keeper.first,
         "class_weight": class_weights(task) if settings.class_weights else None,
