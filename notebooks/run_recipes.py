@@ -177,6 +177,7 @@ def write_ladder() -> None:
     if file.is_file():
         earlier = pd.read_csv(file)
         known = earlier[earlier["rung"].isin(ladder.BY_NAME)]
+        known = known.assign(change=[ladder.BY_NAME[rung].change for rung in known["rung"]])
         rows = runs.with_earlier(rows, known.to_dict("records"), ("rung", "weights"))
     if (course.folder / "results.json").is_file():
         rows += ladder.averaging_rows(runs.read(course.folder / "results.json"))
