@@ -230,8 +230,7 @@ class Results:
                 "Measured on FER-2013 by `notebooks/run_recipes.py`; a refit's validation accuracy "
                 "is that of the run that it repeats; each row used the test images "
                 "once. Two views: a face and its mirror image, averaged; the file has the rows of "
-                "one view and of other random seeds too. A + joins the models of an ensemble. "
-                "Notebook 6 tells the story. "
+                "one view too. A + joins the models of an ensemble. Notebook 6 tells the story. "
                 f"Weights: {'; '.join(table['weights'].unique())}."
             )
         )
@@ -288,12 +287,8 @@ class Results:
 
 
 def recipes_table(measured: pd.DataFrame) -> HTML:
-    """Return the rows of `runs.read` that average several views, as percentages.
-
-    They are those of one random seed, the first: all of them would fill two pages.
-    """
-    first = measured["random_seed"] == measured["random_seed"].min()
-    several = measured[(measured["views"] > 1) & first]
+    """Return the rows of `runs.read` that average several views, as percentages."""
+    several = measured[measured["views"] > 1]
     table = several.assign(
         recipe=several.apply(runs.called, axis=1).str.replace("+", " + "),  # so that it can break
         weights=several["weights"].map(runs.short),
