@@ -12,6 +12,7 @@ from nbconvert import SlidesExporter
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 LEFT_OUT = {"solution", "exercise", "check", "navigation"}
 MOST_ROWS = 18  # of code, text or table on one slide; more becomes small
+LONGEST_TABLE = 24  # rows of a table on one slide; a longer one goes on on the next
 LINE = 75  # characters of text in a row of a slide
 PLUMBING = re.compile(r"course\.record\(|from emotions\.(exercises|files) import")
 PROGRESS_BAR = re.compile(r"<pre>[^<]*\d+%\|")
@@ -62,16 +63,42 @@ def _pieces(cell: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
 
 
 def _code_pieces(cell: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
-    outputs = [output for output in cell.outputs if not _is_progress(output)]
+    parts = (_table_in_parts(output) for output in cell.outputs if not _is_progress(output))
+    outputs = [part for several in parts for part in several]
     words = [output for output in outputs if not _is_picture(output)]
     whole = _piece(cell, "subslide", outputs=words)
     if not words or _rows(whole) <= MOST_ROWS:
         yield whole
     else:
         yield _piece(cell, "subslide", outputs=[])
-        yield _piece(cell, "subslide", without_code=True, outputs=words)
+        slides = [[]]
+        for output in words:
+            slides += [[]] if output.get("metadata", {}).get("goes_on") else []
+            slides[-1].append(output)
+        for shown in slides:
+            yield _piece(cell, "subslide", without_code=True, outputs=shown)
     for picture in filter(_is_picture, outputs):
         yield _piece(cell, "subslide", without_code=True, outputs=[picture])
+
+
+def _table_in_parts(output: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Return an output, a long table as several with the same head."""
+    html = output.get("data", {}).get("text/html", "")
+    table = re.fullmatch(r"(.*<tbody>)(.*)(</tbody>.*)", html, re.DOTALL)
+    rows = re.findall(r"<tr>.*?</tr>", table[2], re.DOTALL) if table else []
+    if len(rows) <= LONGEST_TABLE:
+        return [output]
+    each = -(-len(rows) // -(-len(rows) // LONGEST_TABLE))  # about as many on each slide
+    return [
+        nbformat.from_dict(
+            {
+                **output,
+                "metadata": {"goes_on": start > 0},
+                "data": {"text/html": "".join([table[1], *rows[start : start + each], table[3]])},
+            }
+        )
+        for start in range(0, len(rows), each)
+    ]
 
 
 def _piece(

@@ -227,7 +227,8 @@ def test_a_stop_by_the_keyboard_ends_kernels_and_says_so_alone(tmp_path: Path):
     code = f"import os, time; open({str(begun)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     notebook = write_notebook(tmp_path / "01_long.ipynb", "Long", code)
     program = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'notebooks')!r})\n"
+        f"import signal, sys; sys.path.insert(0, {str(ROOT / 'notebooks')!r})\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # also behind nohup\n"
         "import course; from pathlib import Path; from emotions.settings import read_settings\n"
         "with course.clear_endings():\n"
         f"    list(course.execute([Path({str(notebook)!r})], read_settings()))"

@@ -38,6 +38,19 @@ def test_long_output_has_a_slide_to_itself():
     assert types(long) == ["subslide", "subslide"]
 
 
+def test_a_long_table_goes_on_on_the_next_slide():
+    rows = [f"<tr><td>{number}</td></tr>" for number in range(slides.LONGEST_TABLE + 5)]
+    head = "<table><thead><tr><th>x</th></tr></thead><tbody>"
+    html = f"{head}{''.join(rows)}</tbody></table>"
+    cell = new_code_cell("x", outputs=[SAID, new_output("display_data", data={"text/html": html})])
+    code, first, second = slides.slides_of([cell])
+    assert not code.outputs and first.outputs[0] == SAID and len(second.outputs) == 1
+    shown = [piece.outputs[-1].data["text/html"] for piece in (first, second)]
+    assert all(each.startswith(head) and each.endswith("</tbody></table>") for each in shown)
+    assert "".join(shown).count("<td>") == len(rows)
+    assert abs(shown[0].count("<td>") - shown[1].count("<td>")) <= 1
+
+
 def test_a_progress_bar_is_not_on_a_slide():
     bar = new_output("display_data", data={"text/html": "<pre>Reading: 100%|██| 3/3</pre>"})
     assert slides.slides_of([new_code_cell("x", outputs=[bar])])[0].outputs == []

@@ -181,8 +181,8 @@ def _over_seeds(measured: pd.DataFrame) -> str:
     if not found:
         return ""
     return (
-        " Over several random seeds, on the test images in two views (mean ± standard deviation "
-        f"over the seeds): {'; '.join(found)}."
+        " Over several random seeds (mean ± standard deviation), on the test images in two views: "
+        f"{'; '.join(found)}."
     )
 
 
