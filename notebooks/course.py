@@ -99,6 +99,8 @@ def execute(notebooks: Sequence[Path], settings: Settings) -> Iterator[nbformat.
 
     The next one's kernel starts meanwhile: that and its imports take five seconds.
     """
+    if sys.platform == "win32":  # the loop that a kernel's sockets need, as nbconvert sets it too
+        asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     starting = (start_kernel(notebook.parent, settings) for notebook in notebooks)
     following = next(starting, None)
     try:
@@ -364,8 +366,6 @@ def command_line() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    if sys.platform == "win32":  # the loop that a kernel's sockets need, as nbconvert sets it too
-        asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     parser = command_line()
     chosen, others = parser.parse_known_args(arguments)
     if others and chosen.command != "lab":

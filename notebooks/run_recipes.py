@@ -29,7 +29,7 @@ from emotions.files import DataError, read_json, replacing, write_json, write_ta
 from emotions.measuring import classifier, ladder, model_card, runs, scores
 from emotions.network import backbone as backbones
 from emotions.recipes import RECIPES
-from emotions.settings import WEIGHTS, absolute, read_settings
+from emotions.settings import WEIGHTS, read_settings
 from emotions.showing.progress import Progress
 from emotions.training import task as training
 
@@ -141,7 +141,7 @@ def chosen(weights: Sequence[str]) -> list[str]:
 
 def in_a_name(weights: str) -> str:
     """Return weights as part of a folder's name; of a file its name and the mark of its content."""
-    file = absolute(Path(weights))
+    file = Path(weights)
     if weights in WEIGHTS or not file.is_file():
         return weights.replace(os.sep, "_")
     return f"{file.stem}_{hashlib.sha256(file.read_bytes()).hexdigest()[:8]}"

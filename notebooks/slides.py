@@ -63,20 +63,20 @@ def _pieces(cell: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
 
 
 def _code_pieces(cell: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
-    parts = (_table_in_parts(output) for output in cell.outputs if not _is_progress(output))
-    outputs = [part for several in parts for part in several]
+    outputs = [output for output in cell.outputs if not _is_progress(output)]
     words = [output for output in outputs if not _is_picture(output)]
     whole = _piece(cell, "subslide", outputs=words)
     if not words or _rows(whole) <= MOST_ROWS:
         yield whole
     else:
         yield _piece(cell, "subslide", outputs=[])
-        slides = [[]]
+        shown = [[]]  # the outputs of each slide
         for output in words:
-            slides += [[]] if output.get("metadata", {}).get("goes_on") else []
-            slides[-1].append(output)
-        for shown in slides:
-            yield _piece(cell, "subslide", without_code=True, outputs=shown)
+            part, *further = _table_in_parts(output)
+            shown[-1].append(part)
+            shown += [[part] for part in further]
+        for outputs_of_one in shown:
+            yield _piece(cell, "subslide", without_code=True, outputs=outputs_of_one)
     for picture in filter(_is_picture, outputs):
         yield _piece(cell, "subslide", without_code=True, outputs=[picture])
 
@@ -89,16 +89,9 @@ def _table_in_parts(output: nbformat.NotebookNode) -> list[nbformat.NotebookNode
     if len(rows) <= LONGEST_TABLE:
         return [output]
     each = -(-len(rows) // -(-len(rows) // LONGEST_TABLE))  # about as many on each slide
-    return [
-        nbformat.from_dict(
-            {
-                **output,
-                "metadata": {"goes_on": start > 0},
-                "data": {"text/html": "".join([table[1], *rows[start : start + each], table[3]])},
-            }
-        )
-        for start in range(0, len(rows), each)
-    ]
+    starts = range(0, len(rows), each)
+    tables = ["".join([table[1], *rows[start : start + each], table[3]]) for start in starts]
+    return [nbformat.from_dict({**output, "data": {"text/html": html}}) for html in tables]
 
 
 def _piece(

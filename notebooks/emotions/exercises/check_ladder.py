@@ -6,17 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, judge, number
+from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, judge, number, pair
 
 
 @exercise("Replace the three dots by two factors, as (2, 3): training first, then testing.")
 def cost_of_views(answer: Any) -> Verdict:
     """Check by which factors ten averaged views lengthen training and testing."""
-    answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise UnusableError("Two factors belong here, as (2, 3): training first, then testing.")
     return judge(
-        [number(factor) for factor in answer],
+        pair(answer, "Two factors belong here, as (2, 3): training first, then testing."),
         [1, 10],
         "Views are averaged after training. Each test image passes through the network ten times.",
         ([10, 10], "Training does not change: the views are averaged when the network is ready."),

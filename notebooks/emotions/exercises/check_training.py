@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, judge, number
+from emotions.exercises.verdict import UnusableError, Verdict, call, exercise, judge, number, pair
 
 
 @exercise("Replace the three dots by a number: minus the logarithm of what?")
@@ -39,14 +39,12 @@ def best_epochs(answer: Any, history: pd.DataFrame) -> Verdict:
     """Check which epochs, counted from 1, are best by validation accuracy and validation loss."""
     if not len(history):
         raise UnusableError("No epoch has run yet: train first.")
-    answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise UnusableError("Two epochs belong here, as (3, 2): by accuracy, by loss.")
+    epochs = pair(answer, "Two epochs belong here, as (3, 2): by accuracy, by loss.")
     at = {name: values.to_numpy() for name, values in history.items()}
     accuracy, loss = at["val_accuracy"].argmax() + 1, at["val_loss"].argmin() + 1
     agree = "the same epoch" if accuracy == loss else "not the same epoch"
     return judge(
-        [number(epoch) for epoch in answer],
+        epochs,
         [accuracy, loss],
         f"{agree.capitalize()}. Loss also asks how sure the network is: it can rise while the "
         "accuracy still stands, when wrong answers become surer.",

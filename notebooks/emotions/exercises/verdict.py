@@ -60,6 +60,14 @@ def number(answer: Any) -> float:
         raise UnusableError(f"A number belongs here; yours is a {kind}: {shown}.") from None
 
 
+def pair(answer: Any, wanted: str) -> list[float]:
+    """Return an answer as two numbers, or raise an `UnusableError` that says what is wanted."""
+    answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise UnusableError(wanted)
+    return [number(each) for each in answer]
+
+
 def call(function: Any, *inputs: Any) -> Any:
     """Return what a function of the learner's gives.
 

@@ -111,13 +111,9 @@ class Results:
         linear = training["baselines"]["logistic regression on pixels"]
         layer = f"{training['layer']} {training['pooling']}"
         ahead = training["accuracy_test"] - linear
-        verdict = (
-            "beats"
-            if ahead > 0.03
-            else "is hardly better than"
-            if ahead > 0
-            else "is no better than"
-        )
+        verdict = "beats" if ahead > 0.03 else "is hardly better than"
+        if ahead <= 0:
+            verdict = "is no better than"
         return Markdown(
             f"The network with the parameters of notebook 4 ({layer}, {training['optimizer']}, "
             f"learning rate {training['learning_rate']:g}, {training['epochs_run']} epochs) gets "
