@@ -61,7 +61,7 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
         print(f"{name}: there already.")
         return folder
     refit = chosen is not None
-    known, minutes_before = _known(course, chosen) if refit else ({}, 0.0)
+    repeated = runs.details(chosen) if refit else {"minutes": 0.0}
     start = time.monotonic()
     backbone, policy = course_setup.open_backbone(course)
     left_out = course.left_out()
@@ -75,8 +75,12 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
             f"{name}: stopped after epoch {len(run.history)} of {settings.epochs}. It does not "
             "count yet; give the same command again, and it goes on from its last checkpoint."
         )
-    if not refit:
+    if refit:
+        known = {name: repeated[name] for name in ("accuracy_validation", "temperature")}
+    else:
         known = {"accuracy_validation": float(run.history["val_accuracy"].max())}
+        labels, images = data.train.labels[task.validation], data.train.images[task.validation]
+        known["temperature"] = scores.temperature(labels, scores.predict(task.whole, images))
         write_table(folder / "history.csv", run.history)
     details = course.provenance(
         backbone,
@@ -86,7 +90,7 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
         best_epoch=run.best_epoch,
         epochs_run=len(run.history),
         **known,
-        minutes=(prepared + run.seconds) / 60 + minutes_before,
+        minutes=(prepared + run.seconds) / 60 + repeated["minutes"],
         minutes_preparing=prepared / 60,
         images_per_second=len(task.training) * len(run.history) / run.seconds,
         processor=runs.processor(),
@@ -99,15 +103,6 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
     )
     print(f"{name}: {words}.")
     return folder
-
-
-def _known(course: course_setup.Course, chosen: Path) -> tuple[dict[str, float], float]:
-    """Return what the run that a refit repeats has shown on new images, and its minutes."""
-    about = runs.details(chosen)
-    rows, validation, _ = runs.predictions(course.data, course.settings, chosen, 1, Progress)
-    warmth = scores.temperature(course.data.train.labels[rows], validation)
-    told = {"accuracy_validation": about["accuracy_validation"], "temperature": warmth}
-    return told, about["minutes"]
 
 
 def _say(history: pd.DataFrame) -> None:

@@ -42,5 +42,5 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     "ten_minutes": NORMALISED | {"epochs": 14, "dropout": 0.3, "augmentation": "erase_quarter"},
     "hour": NORMALISED | {"epochs": 40, "dropout": 0.5, "augmentation": "erase_half"},
-    "best": NORMALISED | {"epochs": 200, "dropout": 0.5, "augmentation": "erase_half"},
+    "best": NORMALISED | {"epochs": 100, "dropout": 0.5, "augmentation": "erase_half"},
 }

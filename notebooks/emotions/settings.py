@@ -100,7 +100,11 @@ class Settings(BaseSettings):
         examples=[44, 48, 96, 224],
     )
     crop: Form[int] = Field(
-        0, ge=0, le=224, description="side of the middle square cut from each image; 0: the whole"
+        0,
+        ge=0,
+        le=224,
+        description="side of the middle square cut from each image, in pixels of one of 48 (of a "
+        "larger one, as much of it); 0: the whole",
     )
     width: Form[float] = Field(
         1.0, gt=0, le=1, description="share of each convolution's filters kept, the largest ones"
@@ -130,7 +134,9 @@ class Settings(BaseSettings):
         "block that the head reads, as a share of the head's",
     )
     momentum: float = Field(0.0, ge=0, lt=1, description="of SGD, in Nesterov's form")
-    weight_decay: float = Field(0.0, ge=0, le=1, description="pulls weights towards 0, decoupled")
+    weight_decay: float = Field(
+        0.0, ge=0, le=1, description="pulls weights towards 0, decoupled; in all blocks alike"
+    )
     moving_average: float = Field(
         0.0, ge=0, lt=1, description="share of the weights' average that a step keeps; 0: none"
     )

@@ -218,6 +218,8 @@ MISTAKES = [
     ("numbers_per_face", "numbers = 12 * 12 * 512", "three times"),
     ("moved_weights", "def moved_weights(a, b):\n"
      "    return [p for p in a if (b[p] - a[p]).mean() != 0]", "absolute"),
+    ("moved_weights", "def moved_weights(a, b):\n"
+     "    return [p for p in a if (b[p] - a[p]).max() > 0]", "it falls"),
     ("moved_weights", "def moved_weights(a, b):\n    return np.array(3)", "list of paths"),
     ("moved_weights", "def moved_weights(a, b):\n    return [p for p in a if a[p] is not b[p]]",
      "two objects"),
@@ -226,6 +228,8 @@ MISTAKES = [
     ("freeze_below", "def freeze_below(network, head):\n    network.layers[-1].trainable = True\n"
      "    for layer in network.layers[:-1]: layer.trainable = False\n    return network", "fc-3"),
     ("freeze_below", "def freeze_below(network, head):\n    return network", "Nothing is frozen"),
+    ("freeze_below", "def freeze_below(network, head):\n    for layer in network.layers:\n"
+     "        layer.trainable = layer.name.startswith('fc')\n    return network", "like theirs"),
     ("freeze_below", "def freeze_below(network, head):\n    for layer in network.layers:\n"
      "        layer.trainable = layer.name not in head\n    return network", "wrong way round"),
     ("first_loss", "loss = 1 / 3", "probability of the right"),

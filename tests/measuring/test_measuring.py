@@ -32,9 +32,9 @@ def test_two_views_are_the_image_and_its_mirror_image():
     images = np.arange(2 * 4 * 4).reshape(2, 4, 4, 1)
     one, mirrored = scores.views_of(images, 2)
     assert (one == images).all() and (mirrored == images[:, :, ::-1]).all()
-    assert len(scores.views_of(images, 10)) == 10
+    assert len(list(scores.views_of(images, 10))) == 10
     with pytest.raises(ValueError, match="choose 1, 2 or 10"):
-        scores.views_of(images, 3)
+        list(scores.views_of(images, 3))
 
 
 def test_accuracy_by_half_of_the_contests_test():
@@ -47,7 +47,7 @@ def test_accuracy_by_half_of_the_contests_test():
 
 def test_a_moved_view_repeats_the_edge():
     images = np.arange(16 * 16).reshape(1, 16, 16, 1)
-    up_left = scores.views_of(images, 10)[2]  # moved by one pixel up and to the left
+    up_left = list(scores.views_of(images, 10))[2]  # moved by one pixel up and to the left
     assert (up_left[0, :-1, :-1] == images[0, 1:, 1:]).all()
     assert (up_left[0, -1, :-1] == images[0, -1, 1:]).all()
 
@@ -90,6 +90,19 @@ def test_scores_count_parts_and_leave_copies_out():
     assert (found["accuracy_public"], found["accuracy_private"]) == (0.5, 1.0)
     assert found["accuracy_test_without_copies"] == 1.0
     assert found["balanced_accuracy"] == 0.75
+    every = scores.summary(labels, probabilities, files=files, copies=np.ones(4, bool))
+    assert found.keys() - every.keys() == {"accuracy_test_without_copies"}
+
+
+def test_test_images_that_are_training_images_too_are_known():
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 1)).astype(np.uint8)
+    pixels[5] = pixels[1]
+    train, test = (
+        ImageSet(part, np.zeros(len(part), np.int64), ("calm",), tuple(map(str, range(len(part)))))
+        for part in (pixels[:4], pixels[4:])
+    )
+    data = SimpleNamespace(train=train, test=test)
+    assert scores.seen_in_training(data).tolist() == [False, True, False]
 
 
 def test_augmentation_mirrors_exactly_and_repeats_with_the_same_seed():
@@ -302,7 +315,7 @@ def test_labels_are_judged_though_a_class_between_others_has_no_image():
     labels[5] = 2  # a wrong one
     files = tuple(f"{k}.png" for k in range(60))
     images = ImageSet(np.zeros((60, 8, 8, 1), np.uint8), labels, ("angry", "calm", "sad"), files)
-    judge = scores.pixel_baseline(2, 0)
+    judge = scores.linear_classifier(2, 0)
     first = looking_inside.doubtful_labels(judge, features, images, np.arange(60)).iloc[0]
     assert (first["row"], first["label"], first["suggested"]) == (5, "sad", "angry")
 

@@ -126,7 +126,15 @@ def test_cropping_cuts_the_middle():
     cropped = network_input((48, 48, 1), 44, None, 44)(images)
     assert np.allclose(np.asarray(cropped)[..., 0], images[:, 2:-2, 2:-2, 0] / 255, atol=1e-6)
     assert network_input((48, 48, 1), 48, None, 44)(images).shape == (2, 48, 48, 3)
-    assert network_input((40, 47, 1), 44, None, 44).get_layer("crop").output.shape[1:3] == (40, 44)
+    for shape, left in (((40, 47), (40, 44)), ((96, 96), (88, 88)), ((224, 224), (205, 205))):
+        model = network_input((*shape, 1), 44, None, 44)
+        assert model.get_layer("crop").output.shape[1:3] == left  # as much of a larger image
+
+
+def test_of_a_larger_image_no_pixel_is_left_out():
+    noise = np.random.default_rng(0).normal(size=(1, 192, 192, 1)).astype(np.float32)
+    smaller = np.asarray(network_input((192, 192, 1), 48, None)(noise)) * 255
+    assert smaller.std() < 0.35  # of four pixels by four, not of two by two: 0.5
 
 
 def test_cropping_lets_no_layer_run_as_if_it_trained():

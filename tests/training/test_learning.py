@@ -98,8 +98,13 @@ def test_a_split_is_as_near_to_its_share_as_whole_folds_allow():
     for wanted, found in ((0.1, 1 / 10), (0.4, 1 / 3), (0.5, 1 / 2)):
         _, choose = preprocessing.split_off_validation(labels, np.arange(61), wanted, 7)
         assert len(choose) / 61 == pytest.approx(found, abs=0.03)
+    rare = np.append(labels, 2)  # two, which a half would have to share between them
+    _, choose = preprocessing.split_off_validation(rare, np.arange(62), 0.1, 7)
+    assert len(choose) / 62 == pytest.approx(1 / 10, abs=0.03)
     with pytest.raises(DataError, match="one training image"):
         preprocessing.split_off_validation(np.arange(5), np.arange(5), 0.1, 7)
+    with pytest.raises(DataError, match="one picture"):
+        preprocessing.split_off_validation(np.array([0, 0, 1]), np.zeros(3, int), 0.1, 7)
 
 
 def test_features_of_renamed_images_are_computed_anew(make_course, hed, monkeypatch):

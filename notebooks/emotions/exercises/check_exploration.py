@@ -27,7 +27,7 @@ def balanced_floor(answer: Any, counts: pd.DataFrame) -> Verdict:
         (1.0, "This is the recall of the largest class alone. What is the recall of the others?"),
         otherwise="Write down the recall of each emotion: of its images, how many are found? "
         "Then take the mean of these numbers.",
-        tolerance=0.001,
+        tolerance=0.005,  # two decimals will do
     )  # fmt: skip
 
 

@@ -59,24 +59,30 @@ def moved_weights(answer: Callable[[dict, dict], list[str]]) -> Verdict:
         "conv/kernel": np.array([[1.0, -2.0], [0.5, 3.0]]),
         "fc/kernel": np.array([1.0, 2.0, 3.0]),
         "fc/bias": np.array([0.0, 0.0]),
+        "out/kernel": np.array([3.0, 1.0]),
     }
     after = {path: values.copy() for path, values in before.items()}
     after["fc/kernel"] += [0.1, 0.0, 0.0]
     after["fc/bias"] += [0.2, -0.2]  # the changes cancel
+    after["out/kernel"] -= [0.1, 0.0]
     found = call(answer, before, after)
     if isinstance(found, str) or not np.iterable(found):
         raise UnusableError(f"Return a list of paths; yours is {found!r}.")
     return judge(
         sorted(map(str, found)),
-        ["fc/bias", "fc/kernel"],
+        ["fc/bias", "fc/kernel", "out/kernel"],
         "An assert on this list proves that the backbone is frozen, in every run.",
-        (["fc/kernel"], "fc/bias moved too: +0.2 and -0.2. Their mean is 0. Take the absolute "
-         "value before you sum up, or compare element by element."),
+        (["fc/kernel", "out/kernel"], "fc/bias moved too: +0.2 and -0.2. Their mean is 0. Take the "
+         "absolute value before you sum up, or compare element by element."),
+        (["fc/bias", "fc/kernel"], "out/kernel moved too: it falls. Take the absolute value of the "
+         "difference."),
+        (["fc/bias", "out/kernel"], "fc/kernel moved too: it rises. Take the absolute value of the "
+         "difference."),
         (["conv/kernel"], "These are the weights that stayed. Turn the condition."),
-        (["conv/kernel", "fc/bias", "fc/kernel"], "conv/kernel holds the same numbers before and "
-         "after. Two arrays with equal numbers are still two objects: compare the numbers."),
+        (sorted(before), "conv/kernel holds the same numbers before and after. Two arrays with "
+         "equal numbers are still two objects: compare the numbers."),
         (["fc/bias"], "fc/kernel moved too: one of its three numbers did. `np.any`, not `np.all`."),
-        ([], "You find none, but two arrays changed. One number that moves is enough."),
+        ([], "You find none, but three arrays changed. One number that moves is enough."),
         otherwise="Return the keys of the dictionaries, as 'fc/kernel', for the arrays that "
         "differ.",
     )  # fmt: skip
@@ -91,6 +97,7 @@ def freeze_below(answer: Callable[[keras.Model, list[str]], keras.Model]) -> Ver
             keras.layers.Conv2D(2, 3, name="conv1"),
             keras.layers.Conv2D(2, 2, name="conv2"),
             keras.layers.Flatten(name="flatten"),
+            keras.layers.Dense(4, name="fc-6"),
             keras.layers.Dense(3, name="fc-3"),
             keras.layers.Dense(2, name="fc-2"),
         ]
@@ -105,12 +112,13 @@ def freeze_below(answer: Callable[[keras.Model, list[str]], keras.Model]) -> Ver
         "compile time what it trains.",
         ([], "Now nothing learns, the new layers neither: the loss would stay where it is, without "
          "an error."),
-        (["conv1", "conv2", "fc-3", "fc-2"], "Nothing is frozen: the first steps of a head that "
-         "knows nothing would shake the backbone."),
-        (["conv1", "conv2"], "It is the wrong way round: the backbone learns and the head is "
-         "frozen."),
+        (["conv1", "conv2", "fc-6", "fc-3", "fc-2"], "Nothing is frozen: the first steps of a head "
+         "that knows nothing would shake the backbone."),
+        (["conv1", "conv2", "fc-6"], "It is the wrong way round: the backbone learns and the head "
+         "is frozen."),
         (["fc-2"], "fc-3 is frozen too. The head has two layers: ask whether the name is in "
          "`head`, not whether it is the last one."),
-        (["conv2", "fc-3", "fc-2"], "conv2 still learns: it is no layer of the head."),
+        (["fc-6", "fc-3", "fc-2"], "fc-6 still learns: its name is like theirs, but it is no layer "
+         "of the head. Ask whether the name is in `head`."),
         otherwise="A layer learns if its name is in `head`: `layer.trainable = ...`.",
     )  # fmt: skip

@@ -143,9 +143,11 @@ def build(details: dict, statistics: tuple[np.ndarray, np.ndarray], precision: s
 def calibrated(classifier: Classifier, data: FaceData, settings: Settings) -> Classifier:
     """Return a classifier whose probabilities are divided by a temperature; see `scores.cooled`.
 
-    It is found on data of the same emotions; the returned details say it.
+    It is the classifier's own, or found on data of the same emotions; the returned details say it.
     """
-    warmth = temperature(classifier, data, settings, np.random.default_rng(settings.random_seed))
+    random = np.random.default_rng(settings.random_seed)
+    known = classifier.details.get("temperature")
+    warmth = known or temperature(classifier, data, settings, random)
     image = classifier.model.input
     logarithms = keras.ops.log(keras.ops.maximum(classifier.model(image), 1e-12))
     model = keras.Model(image, keras.ops.softmax(logarithms / warmth), name="calibrated")
@@ -169,10 +171,10 @@ def temperature(
 ) -> float:
     """Return the temperature that fits up to 1,000 images that a classifier has not learnt.
 
-    A refit has learnt all of its own data, and brings that of the run that it repeats.
+    On its own data it is what the classifier brings, if it brings one: a refit has learnt them all.
     """
     own = classifier.details.get("data_fingerprint") == data.fingerprint
-    if own and classifier.details.get("refit"):
+    if own and "temperature" in classifier.details:
         return classifier.details["temperature"]
     rows = random.permutation(validation_rows(data, settings, classifier.details))[:1000]
     predicted = scores.predict(classifier.model, data.train.images[rows])

@@ -11,6 +11,7 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from emotions.data.drawn import EXPRESSIONS, draw_face
+from emotions.data.folders import is_hidden
 from emotions.data.pixels import FORMATS, grey_or_rgb, open_image
 from emotions.files import DataError, write_table
 from emotions.measuring import scores
@@ -124,7 +125,7 @@ def folder_table(
 ) -> pd.DataFrame:
     """Return the emotions of all faces in all photos of a folder, and write them as CSV if asked.
 
-    Folders inside are not searched.
+    Folders inside are not searched, hidden files not read.
 
     Returns
     -------
@@ -137,7 +138,8 @@ def folder_table(
     names = [f"{name} (class)" if name in taken else name for name in classes]
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}: check the path.")
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    shown = (path for path in folder.iterdir() if not is_hidden(path.name))
+    files = sorted(path for path in shown if path.suffix.lower() in SUFFIXES and path.is_file())
     if not files:
         raise DataError(f"There is no image in {folder}: put photos there ({', '.join(SUFFIXES)}).")
     rows = [row for file in files for row in _rows_of(file, model, names)]

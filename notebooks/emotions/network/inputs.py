@@ -12,6 +12,7 @@ from emotions.network.quiet_keras import keras
 # B, G, R; what keras_vggface.utils.preprocess_input(version=1) subtracts, the mean of the
 # 2.6 million faces that VGG-Face was trained on (Parkhi, Vedaldi and Zisserman 2015).
 VGGFACE_MEAN = (93.5940, 104.7624, 129.1863)
+FER_SIDE = 48  # pixels of FER-2013's images
 Mean = tuple[float, float, float] | None  # what is subtracted from B, G, R; None divides by 255
 
 
@@ -43,17 +44,22 @@ def network_input(
     mean
         Subtracted from B, G, R. None divides by 255 instead, as the seed's code did.
     crop
-        Side in pixels of the middle square that is cut from each image first; 0 takes the whole.
-        Sides that are shorter stay as they are.
+        Side of the middle square that is cut from each image first, in pixels of an image whose
+        shorter side is `FER_SIDE`, and as much of a larger one; 0 takes the whole.
     """
     images = x = keras.Input(image_shape, name="images")
     if crop:
+        square = round(crop * max(1, min(image_shape[:2]) / FER_SIDE))
         # not Keras' CenterCrop: it lets the whole model run as if it trained, unless told otherwise
-        edges = [divmod(max(0, side - crop), 2) for side in image_shape[:2]]
+        edges = [divmod(max(0, side - square), 2) for side in image_shape[:2]]
         around = [(half, half + odd) for half, odd in edges]
         x = keras.layers.Cropping2D(around, dtype="float32", name="crop")(x)
     if x.shape[1:3] != (image_size, image_size):
-        x = keras.layers.Resizing(image_size, image_size, dtype="float32", name="resize")(x)
+        smaller = min(x.shape[1:3]) > image_size  # then each new pixel is a mean, not a sample
+        resizing = keras.layers.Resizing(
+            image_size, image_size, antialias=smaller, dtype="float32", name="resize"
+        )
+        x = resizing(x)
     if image_shape[-1] == 1:
         x = keras.layers.Concatenate(dtype="float32", name="grey_to_bgr")([x, x, x])
     else:
@@ -78,13 +84,17 @@ def split_off_validation(
 
     Labels and groups of copies are int (n,); `data_folder` as of `copies.folds`. The split is
     stratified by class, and comes as near to the validation share as whole folds allow. The same
-    seed gives the same split. If no class has two images, it is a DataError.
+    seed gives the same split. A class of fewer images than folds may be missing from the
+    validation. If no class has two images, or all are copies, it is a DataError.
     """
-    counts = np.unique(labels, return_counts=True)[1]
-    if counts.max() < 2:
-        raise DataError("Each emotion has one training image: too few to choose by, add some.")
-    smallest_class = counts[counts > 1].min()  # each fold needs one; a class of one has none
-    count = min(range(2, smallest_class + 1), key=lambda count: abs(1 / count - share))
-    with warnings.catch_warnings():  # loading has said which class has one image
+    largest = np.unique(labels, return_counts=True)[1].max()
+    most = min(largest, len(np.unique(groups)))  # folds that scikit-learn can make
+    if most < 2:
+        raise DataError(
+            "Each emotion has one training image, or all of them show one picture: too few to "
+            "choose by, add some."
+        )
+    count = min(range(2, most + 1), key=lambda count: abs(1 / count - share))
+    with warnings.catch_warnings():  # it complains of each class with fewer images than folds
         warnings.filterwarnings("ignore", "The least populated class")
         return folds(labels, groups, count, random_seed, data_folder)[0]

@@ -44,7 +44,7 @@ class Changes:
 class Batches(keras.utils.PyDataset):
     """Batches of some rows of inputs and labels, in memory or memory-mapped, for Keras' `fit`.
 
-    Keras makes them in a thread beside the training step, or TensorFlow gathers them, see `source`.
+    On TensorFlow they are made in a thread beside the training step, or gathered, see `source`.
 
     Parameters
     ----------

@@ -1,6 +1,5 @@
 """Training by Keras' own `fit`: keep the best epoch, show, stop at any time, go on after a kill."""
 
-import contextlib
 import hashlib
 import json
 import threading
@@ -51,8 +50,12 @@ def train(
     gets the history so far; `checkpoint_every` is in seconds.
     """
     keeper = Keeper(task, on_epoch, stop, checkpoint_every)
-    with contextlib.suppress(KeyboardInterrupt):
-        task.model.fit(**arguments(task, keeper))
+    call = arguments(task, keeper)
+    try:
+        task.model.fit(**call)
+    except KeyboardInterrupt:  # which keeps Keras from telling its callbacks that it has ended
+        for callback in call["callbacks"]:
+            callback.on_train_end()
     return keeper.finish()
 
 

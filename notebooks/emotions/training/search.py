@@ -315,6 +315,22 @@ def search(
     return searcher
 
 
+def summary(searcher: GridSearchCV | HalvingGridSearchCV) -> dict[str, Any]:
+    """Return what a search has tried and found, as JSON values; accuracies are shares of 0 to 1."""
+    table = results_table(searcher)
+    return {
+        "search": "full" if isinstance(searcher, GridSearchCV) else "halving",
+        "grid": searcher.param_grid,
+        "grid_epochs": searcher.estimator.epochs,
+        "folds": searcher.n_splits_,
+        "fits": count_fits(searcher),
+        "best_parameters": searcher.best_params_,
+        "accuracy_cross_validated": table["mean"].iloc[0],
+        "spread": table["spread"].iloc[0],
+        "worst_accuracy_cross_validated": table["mean"].iloc[-1],
+    }
+
+
 def results_table(searcher: GridSearchCV | HalvingGridSearchCV) -> pd.DataFrame:
     """Return all combinations, the best first, with their accuracy in each fold, by their rank.
 
