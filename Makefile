@@ -4,12 +4,13 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
-.PHONY: report test lab train editions slides site reference check format lock clean uninstall help
+.PHONY: FORCE report test lab train editions slides site download reference check format lock clean uninstall help
 
 help:
 	@echo "make report     run every notebook and write output/<data set>/report.html"
 	@echo "make test       run the tests (of an edition: look for what the course needs)"
-	@echo "make lab        open the course in JupyterLab"
+	@echo "make lab        open the course in JupyterLab (ARGS=--no-browser and others go there)"
+	@echo "make download   download FER-2013 into data/"
 	@echo "make editions   write the notebooks without (student) and with (teacher) the solutions, and zips"
 	@echo "make slides     write a deck of slides of each notebook to output/slides/"
 	@echo "make site       write a folder to publish to output/site/<data set>/"
@@ -18,12 +19,14 @@ help:
 	@echo "make clean      take away caches, trained runs and outputs"
 	@echo "make uninstall  the same, and the environment"
 
-$(READY): requirements.lock
-	@$(PYTHON) setup/install.py $(VENV) requirements.lock
-	@touch $@
+# By content, not by date: files that are unpacked keep old dates, and an environment that was moved
+# looks for the course where it was.
+STAMP := { pwd; cat requirements.lock; }
+$(READY): FORCE
+	@$(STAMP) | cmp -s - $@ || { $(PYTHON) setup/install.py $(VENV) requirements.lock && $(STAMP) > $@; }
 
-report lab editions slides site: $(READY)
-	@$(RUN) notebooks/course.py $@
+report lab editions slides site download: $(READY)
+	@$(RUN) notebooks/course.py $@ $(ARGS)
 
 test: $(READY)
 ifeq ($(wildcard tests),)

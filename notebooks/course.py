@@ -28,8 +28,7 @@ from nbconvert.preprocessors import (
 from pages import REPORT, configuration, write_decks, write_pages, write_site
 
 NOTEBOOKS = Path(__file__).resolve().parent
-# Bytes: an uploaded photo is one message, and a larger one than this cuts the page off the kernel.
-LARGE_MESSAGES = {"websocket_max_message_size": 64 * 1024**2}
+BACKEND = "MPLBACKEND"  # of matplotlib; Jupyter shows figures by its own, unless this names another
 
 
 class NotebookError(RuntimeError):
@@ -120,10 +119,9 @@ def execute(notebooks: Sequence[Path], settings: Settings) -> Iterator[nbformat.
 def start_kernel(folder: Path, settings: Settings) -> KernelManager:
     """Start a kernel of this Python in a folder; it gets the settings and imports the course."""
     kernel = KernelManager(client_class="jupyter_client.asynchronous.AsyncKernelClient")
-    others = {name: x for name, x in os.environ.items() if not name.upper().startswith(PREFIX)}
     kernel.start_kernel(
         cwd=str(folder),
-        env=others | as_environment(settings),
+        env=without(PREFIX, BACKEND) | as_environment(settings),
         extra_arguments=[
             "--HistoryManager.hist_file=:memory:",  # not among what you typed yourself
             "--IPKernelApp.exec_lines=import emotions.course.opening; del emotions",
@@ -134,12 +132,18 @@ def start_kernel(folder: Path, settings: Settings) -> KernelManager:
     return kernel
 
 
+def without(*beginnings: str) -> dict[str, str]:
+    """Return the environment without the variables whose names begin so, in any case of letters."""
+    return {name: x for name, x in os.environ.items() if not name.upper().startswith(beginnings)}
+
+
 def run_in(kernel: KernelManager, notebook: Path) -> nbformat.NotebookNode:
     """Run a notebook in a kernel as nbconvert does, and return it with its outputs."""
     how, about = {"config": configuration()}, {"metadata": {"path": str(notebook.parent)}}
     runner = ExecutePreprocessor(**how)
     try:
         read = nbformat.read(notebook, as_version=4)
+        read.metadata.pop("widgets", None)  # what widgets showed when it was saved
         read, _ = TagRemovePreprocessor(**how).preprocess(read, about)
         read, _ = runner.preprocess(read, about, km=kernel)
     except (CellExecutionError, RuntimeError, ValueError) as error:  # a dead kernel, a damaged file
@@ -233,8 +237,7 @@ def lab(arguments: Sequence[str]) -> int:
     """Start JupyterLab on the first notebook; returns its exit status."""
     first = course_notebooks()[:1]
     command = [sys.executable, "-m", "jupyterlab", *(path.name for path in first)]
-    command += [f"--ServerApp.tornado_settings={LARGE_MESSAGES}", *arguments]
-    with subprocess.Popen(command, cwd=NOTEBOOKS) as server:
+    with subprocess.Popen([*command, *arguments], cwd=NOTEBOOKS, env=without(BACKEND)) as server:
         while True:
             with suppress(KeyboardInterrupt):  # JupyterLab has it too, and asks what it shall do
                 return server.wait()
@@ -262,7 +265,8 @@ def executed_notebooks() -> tuple[Prepared, dict[Path, nbformat.NotebookNode]]:
 
 def is_newer(made: Path, source: Path) -> bool:
     """Tell whether a file is there that was made of another one as it is now."""
-    return made.is_file() and made.stat().st_mtime >= source.stat().st_mtime
+    changed = max(source.stat().st_mtime, source.stat().st_ctime)  # unpacked: with an old mtime
+    return made.is_file() and made.stat().st_mtime >= changed
 
 
 def write_slides() -> None:
@@ -351,7 +355,7 @@ def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Commands of the course on facial emotion recognition.",
         epilog="Parameters are environment variables, as EMOTIONS_EPOCHS=10; "
-        "`python notebooks/train.py --help` lists them.",
+        "`.venv/bin/python notebooks/train.py --help` lists them.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     running = commands.add_parser("report", help="run the notebooks and write the report")

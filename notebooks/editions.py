@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from emotions.files import replacing, write_text
 from emotions.settings import ROOT
-from nbconvert.preprocessors import TagRemovePreprocessor
+from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
 
 LEFT_OUT = {"student": "solution", "teacher": "exercise"}
 README = Path(__file__).resolve().parent / "templates" / "edition.md"
@@ -24,16 +24,19 @@ ABOUT = {
 }
 PACKED = (  # beside the notebooks: what they, the two commands and the shipped classifier need
     *("LICENSE", "CITATION.cff", "Makefile", "environment.yml", "postBuild", "pyproject.toml"),
-    *("requirements.lock", "data/README.md", "output/README.md", "setup/*.py", "notebooks/*.py"),
-    *("notebooks/emotions/**/*", "notebooks/templates/**/*", "output/fer2013/*.json"),
-    *("output/fer2013/*.csv", "output/fer2013/classifier.safetensors", "output/fer2013/*.md"),
+    *(".gitignore", "requirements.lock", "data/README.md", "output/README.md", "setup/*.py"),
+    *("notebooks/*.py", "notebooks/emotions/**/*", "notebooks/templates/**/*"),
+    *("output/fer2013/*.json", "output/fer2013/*.csv", "output/fer2013/*.md"),
+    "output/fer2013/classifier.safetensors",
 )
 
 
 def edition(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
-    """Return the view of `student` or `teacher`, else a KeyError, of a notebook without outputs."""
+    """Return a notebook's view of `student` or `teacher`, else a KeyError; it has no outputs."""
     remover = TagRemovePreprocessor(enabled=True, remove_cell_tags={LEFT_OUT[name]})
     view, _ = remover.preprocess(nbformat.from_dict(notebook), {})
+    view, _ = ClearOutputPreprocessor().preprocess(view, {})  # faces, paths, the teacher's answers
+    view.metadata.pop("widgets", None)
     for cell in view.cells:
         cell.metadata.pop("jupyter", None)  # a solution that is there is not folded
         if "solution" in cell.metadata.get("tags", []):
@@ -81,5 +84,5 @@ def contents(edition: Path) -> Iterator[tuple[str, bytes]]:
     for file in (file for pattern in patterns for file in ROOT.glob(pattern)):
         name = file.relative_to(ROOT)
         unwanted = any(part.startswith((".", "__pycache__")) for part in name.parts)
-        if file.is_file() and not unwanted:
+        if file.is_file() and (not unwanted or file.name == ".gitignore"):
             yield name.as_posix(), file.read_bytes()

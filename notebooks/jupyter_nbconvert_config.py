@@ -41,3 +41,7 @@ c.TemplateExporter.extra_template_basedirs = [str(Path(__file__).resolve().paren
 c.HTMLExporter.template_name = "course"
 c.HTMLExporter.embed_images = True
 c.SlidesExporter.template_name = "reveal"
+
+# Of JupyterLab, which reads this file too. Bytes: an uploaded photo is one message, and a larger
+# one than this cuts the page off the kernel.
+c.ServerApp.tornado_settings = {"websocket_max_message_size": 64 * 1024**2}

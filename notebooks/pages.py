@@ -18,7 +18,8 @@ from traitlets.config.loader import Config, PyFileConfigLoader
 
 REPORT = "09_report"
 PICTURE = re.compile(r"<(?:img|svg|canvas|video)\b|!\[")
-HIDDEN = "Not shown here, because it may show a face of the data set, which is not to be published:"
+PHOTO = "08_your_photo"
+HIDDEN = "Not shown here, because it may show a person's face, which is not to be published:"
 
 
 def configuration() -> Config:
@@ -50,9 +51,13 @@ def write_site(
     """Write a folder to publish as it is: a start page, the pages, the decks and the report.
 
     The notebooks have their outputs, as `write_pages` left them; what an earlier run left in the
-    folder is taken away. Single faces of the data may be shown only if they are drawn.
+    folder is taken away. Single faces of the data may be shown only if they are drawn; a photo may
+    be one of yours.
     """
-    shown = {file: one if faces else without_faces(one) for file, one in executed.items()}
+    shown = {
+        file: one if faces and file.stem != PHOTO else without_faces(one)
+        for file, one in executed.items()
+    }
     shutil.rmtree(folder, ignore_errors=True)
     write_decks(shown, folder)
     for file, notebook in shown.items():
@@ -124,15 +129,19 @@ def with_cells(
 def without_faces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a notebook with words in the place of each picture that may show a face of the data.
 
-    A picture stays only if it is marked as one without faces; see `style.metadata`.
+    A picture stays only if it is marked as one without faces; see `style.metadata`. In a text none
+    is marked.
     """
-    cells = [
-        {**cell, "outputs": [hidden(output) for output in cell.outputs]}
-        if cell.cell_type == "code"
-        else cell
-        for cell in notebook.cells
-    ]
-    return with_cells(notebook, cells)
+    return with_cells(notebook, [_without_faces(cell) for cell in notebook.cells])
+
+
+def _without_faces(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    if cell.cell_type == "code":
+        return {**cell, "outputs": [hidden(output) for output in cell.outputs]}
+    if PICTURE.search(cell.source):
+        kept = {name: part for name, part in cell.items() if name != "attachments"}
+        return kept | {"source": f"*{HIDDEN}* a picture in a text, with the text."}
+    return cell
 
 
 def hidden(output: nbformat.NotebookNode) -> nbformat.NotebookNode:

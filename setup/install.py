@@ -68,7 +68,8 @@ def install(folder: Path, lock: Path) -> None:
     """Install the exact versions of `lock`, checked by their hashes."""
     print(f"Setting up {folder} from {lock} (once; about 700 MB to download) ...", flush=True)
     command = [str(environment_python(folder)), "-m", "pip", "install", "--quiet"]
-    command += ["--disable-pip-version-check", "--require-hashes", "--requirement", str(lock)]
+    command += ["--no-user", "--disable-pip-version-check"]  # whatever pip's own settings say
+    command += ["--require-hashes", "--requirement", str(lock)]
     if subprocess.run(command, check=False).returncode != 0:
         sys.exit(
             f"The packages of {lock} could not be installed: see pip's message above, check the "

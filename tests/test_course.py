@@ -205,6 +205,20 @@ def test_a_kernel_that_dies_stops_the_run_and_no_other_stays(tmp_path: Path):
     assert set(psutil.Process().children()) <= before
 
 
+def test_a_kernel_shows_figures_whatever_matplotlib_was_told_and_no_widget_as_it_was_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MPLBACKEND", "Agg")  # as on many clusters
+    code = "import matplotlib; print(matplotlib.get_backend())"
+    notebook = write_notebook(tmp_path / "01_x.ipynb", "X", code)
+    saved = nbformat.read(notebook, as_version=4)
+    saved.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
+    nbformat.write(saved, notebook)
+    [executed] = course.execute([notebook], read_settings())
+    assert "inline" in executed.cells[1].outputs[0].text
+    assert "widgets" not in executed.metadata
+
+
 def test_every_notebook_has_a_fresh_kernel_that_has_imported_the_course(tmp_path: Path):
     (tmp_path / "emotions" / "course").mkdir(parents=True)
     (tmp_path / "emotions" / "course" / "opening.py").touch()

@@ -368,8 +368,8 @@ def read_settings(**values: Any) -> Settings:
 def _suggest(name: str) -> str:
     names = [PREFIX + field.upper() for field in Settings.model_fields]
     close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]}?" if close else "see `python notebooks/train.py --help`."
-    return f"is no setting of the course: {hint}"
+    all_known = "see `.venv/bin/python notebooks/train.py --help`."
+    return f"is no setting of the course: {f'did you mean {close[0]}?' if close else all_known}"
 
 
 def _one_sentence(error: ValidationError) -> str:

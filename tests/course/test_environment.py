@@ -1,7 +1,9 @@
 """The environment: one list of requirements, a lock that satisfies it, and what is installed."""
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -100,6 +102,27 @@ def test_the_bounds_of_python_stand_once():
     minors = [minor for minor in range(40) if allowed.contains(f"3.{minor}")]
     assert ((3, minors[0]), (3, minors[-1])) == (install.OLDEST, install.NEWEST)
     assert install.OLDEST <= sys.version_info[:2] <= install.NEWEST
+
+
+def test_the_environment_is_made_again_where_its_packages_or_its_place_have_changed(tmp_path: Path):
+    here, script = tmp_path / "here", "import sys; open('made', 'a').write(' '.join(sys.argv[1:]))"
+    (here / "setup").mkdir(parents=True)
+    (here / "env").mkdir()
+    (here / "setup" / "install.py").write_text(script)
+    (here / "requirements.lock").write_text("one")
+    shutil.copy(ROOT / "Makefile", here)
+
+    def made(folder: Path) -> int:
+        command = ["make", f"PYTHON={sys.executable}", "VENV=env", "env/.ready"]
+        subprocess.run(command, cwd=folder, check=True)
+        return (folder / "made").read_text().count("env requirements.lock")
+
+    assert [made(here), made(here)] == [1, 1]
+    (here / "requirements.lock").write_text("two")
+    os.utime(here / "requirements.lock", (1e9, 1e9))  # as if it were unpacked
+    assert [made(here), made(here)] == [2, 2]
+    there = here.rename(tmp_path / "there")
+    assert [made(there), made(there)] == [3, 3]
 
 
 @pytest.mark.parametrize("wrong", [(3, 10), (3, 14), (3, 7)])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import course
 import editions
+import nbformat
 import pytest
 from test_links import dead, in_markdown, notebook_text
 from test_notebooks import SMALL
@@ -53,8 +54,18 @@ def test_an_edition_has_what_it_needs_and_nothing_of_yours(unpacked, name):
     measured = {"results.json", "curves.csv", "ladder.csv", "classifier.safetensors"}
     assert {f"output/fer2013/{file}" for file in measured} <= files  # what notebooks 6 and 8 read
     assert ("notebooks/README.md" in files) == (name == "teacher")
+    files.remove(".gitignore")  # with it no image is committed by mistake
     assert not [file for file in files if re.search(r"(^|/)[._]|\.(png|jpe?g|html)$|^tests", file)
                 and not file.endswith("__init__.py")]  # fmt: skip
+
+
+def test_an_edition_shows_nothing_of_what_was_run():
+    shown = nbformat.v4.new_output("stream", text="/home/me")
+    cells = [nbformat.v4.new_code_cell("1", execution_count=3, outputs=[shown])]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"widgets": {"state": {}}})
+    view = editions.edition(notebook, "student")
+    assert (view.cells[0].outputs, view.cells[0].execution_count) == ([], None)
+    assert "widgets" not in view.metadata and cells[0].outputs == [shown]
 
 
 @pytest.mark.parametrize("name", ["student", "teacher"])

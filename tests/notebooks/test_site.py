@@ -52,6 +52,15 @@ def test_what_shows_no_face_stays(shown):
     assert cell.outputs == [shown]
 
 
+def test_a_picture_in_a_text_is_not_published():
+    texts = ("Words.", f"![me](data:image/png;base64,{PNG})", "![me](attachment:me.png)")
+    cells = [new_markdown_cell(text) for text in texts]
+    cells[2]["attachments"] = {"me.png": {"image/png": PNG}}
+    first, *others = pages.without_faces(new_notebook(cells=cells)).cells
+    assert first == cells[0]
+    assert all(pages.HIDDEN in cell.source and PNG not in str(cell) for cell in others)
+
+
 @pytest.fixture
 def executed() -> dict:
     """Return three made-up notebooks with a picture of a face each."""
@@ -84,6 +93,18 @@ def test_a_site_has_all_pages_and_faces_only_if_they_are_drawn(executed, tmp_pat
         of_result = name.startswith(pages.REPORT)
         assert text.count(PNG) == faces + of_result, name
         assert (pages.HIDDEN in text) != faces, name
+
+
+def test_a_photo_of_yours_is_not_published_beside_drawn_faces(executed, tmp_path):
+    photo = course.NOTEBOOKS / f"{pages.PHOTO}.ipynb"
+    assert photo.is_file()
+    cells = [new_markdown_cell("# Photo"), new_code_cell(outputs=[output(**MARKED)])]
+    first, *others = executed.items()
+    shown = dict([first, (photo, new_notebook(cells=cells)), *others])
+    pages.write_site(shown, tmp_path / "site", faces=True)
+    for kind in ("", ".slides"):
+        text = (tmp_path / "site" / f"{pages.PHOTO}{kind}.html").read_text(encoding="utf-8")
+        assert PNG not in text and pages.HIDDEN in text
 
 
 def test_the_start_page_begins_with_the_result_and_leads_on(executed, tmp_path):

@@ -58,7 +58,7 @@ def data(settings: Settings) -> Finding:
         "data",
         "no data set; the course draws its own faces",
         f"For FER-2013 put Kaggle's archive.zip into {settings.data}, or run "
-        "`python notebooks/course.py download`. Without it everything works, on drawn faces.",
+        "`make download`. Without it everything works, on drawn faces.",
     )
 
 

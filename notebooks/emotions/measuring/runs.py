@@ -333,7 +333,12 @@ def spread(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def read(file: Path) -> pd.DataFrame:
-    """Return `results.json` as a table, or raise a `FileNotFoundError`."""
+    """Return `results.json` as a table; if it is not there, that is a DataError."""
+    if not file.is_file():
+        raise DataError(
+            f"{file} is not there: get that folder again (`git checkout output/fer2013`, or unpack "
+            "the course once more)."
+        )
     table = pd.read_json(file)
     refit = table["refit"].eq(True) if "refit" in table else False  # noqa: FBT003
     return table.assign(refit=refit)  # older results know none

@@ -234,8 +234,9 @@ class Results:
 
     def already_known(self) -> Markdown:
         """Return how much the network already knew, by the rungs that were climbed on FER-2013."""
+        measured = runs.read(REFERENCE.parent / "results.json")
         rungs = pd.read_csv(REFERENCE.parent / "ladder.csv")
-        return Markdown(ladder.already_known(rungs, runs.read(REFERENCE.parent / "results.json")))
+        return Markdown(ladder.already_known(rungs, measured))
 
     def provenance_table(self) -> HTML:
         """Return versions, seed, fingerprint and durations."""

@@ -12,6 +12,7 @@ if (!("cellInFocus" in window)) {
 
 function render({ el }) {
   let widget = null;
+  let closed = false;
 
   function leave(event) {
     const cell = widget.closest(".jp-Cell");
@@ -23,7 +24,7 @@ function render({ el }) {
   function settle() {
     widget = el.parentElement;
     if (!widget?.isConnected) {
-      requestAnimationFrame(settle); // not in the page yet
+      if (!closed) requestAnimationFrame(settle); // not in the page yet
       return;
     }
     widget.dataset.lmSuppressShortcuts = "true";
@@ -34,7 +35,10 @@ function render({ el }) {
   }
 
   settle();
-  return () => widget?.removeEventListener("keydown", leave);
+  return () => {
+    closed = true;
+    widget?.removeEventListener("keydown", leave);
+  };
 }
 
 export default { render };

@@ -133,7 +133,7 @@ def compare_runs(curves: Mapping[str, pd.DataFrame], footer: str) -> Explorer:
 
     def draw(measure: str, runs: tuple[str, ...]) -> Figure:
         if not runs:
-            raise DataError("Choose at least one run (several with Ctrl or Shift).")
+            raise DataError("Choose at least one run (several with Ctrl, ⌘ or Shift).")
         title = f"{measure.capitalize()} of {len(runs)} of {len(names)} runs"
         if len(names) == 1:
             title += "\nTrain again with other parameters: its curve comes beside this one"
