@@ -74,7 +74,9 @@ def contrast_of(pixels: np.ndarray) -> float:
     The ground is the most frequent colour, the ink are the few pixels that differ most from it:
     smoothed edges lie between the two, and of a picture that is shown smaller no two are alike.
     """
-    colours, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    codes = pixels.reshape(-1, 3) @ (65536, 256, 1)  # numbers are counted faster than rows
+    codes, counts = np.unique(codes, return_counts=True)
+    colours = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1)
     ground = colours[counts.argmax()] / 255
     found = contrast(colours / 255, ground)
     order = np.argsort(-found)

@@ -698,6 +698,31 @@ def test_an_ensemble_takes_what_raises_its_accuracy_on_the_validation_split(monk
     assert [x.name for x in runs.members(tmp_path)] == [x for x in found if "random" not in x]
 
 
+def test_an_ensemble_is_the_mean_of_its_members_and_costs_all_of_them(monkeypatch):
+    """Each of three is wrong about another image, all together are right."""
+    labels = np.array([0, 1, 0])
+    sure = np.array([[0.6, 0.4], [0.4, 0.6], [0.6, 0.4]])
+    members = {}
+    for number, name in enumerate(("a", "b", "c")):
+        found = sure.copy()
+        found[number] = 1 - sure[number]
+        members[name] = (np.arange(3), found, found)
+    about = {"refit": False, "random_seed": 1, "images_per_second": 1.0, "processor": "x"}
+    started = {"a": "hed (stand-in)", "b": "hed (stand-in)", "c": "random (not pre-trained)"}
+    monkeypatch.setattr(runs, "ensemble", lambda *given: members)
+    monkeypatch.setattr(
+        runs,
+        "details",
+        lambda name: about | {"recipe": name, "weights": started[name], "minutes": 2},
+    )
+    part = SimpleNamespace(labels=labels, files=("x", "y", "z"))
+    data = SimpleNamespace(train=part, test=part)
+    [row] = runs.ensemble_entries(data, None, None, np.zeros(3, bool))
+    assert row["accuracy_validation"] == row["accuracy_test"] == 1
+    assert (row["recipe"], row["minutes"], row["views"], row["ensemble"]) == ("a+b+c", 6, 2, 3)
+    assert row["weights"] == "hed + random"
+
+
 def test_weights_have_a_short_name():
     assert runs.short("hed (stand-in: ImageNet), half width, batch normalisation") == "hed"
     assert runs.short("VGG-Face, half width, batch normalisation") == "VGG-Face"

@@ -25,6 +25,8 @@ SMALL = {
     "EMOTIONS_GRID_EPOCHS": "2",
     "EMOTIONS_FOLDS": "2",
 }
+# As the seed's command line says it: equal results then show that its flags do the same.
+BY_FLAG = {"EMOTIONS_OPTIMIZER": "SGD", "EMOTIONS_LEARNING_RATE": "0.003", "EMOTIONS_EPOCHS": "2"}
 RESULTS = {
     "Emotions_classifier_performance.png", "Emotions_classifier_report.csv",
     "VGG-Face_CNN_architecture.png", "architecture.png", "baselines.png", "best_layer_report.csv",
@@ -39,11 +41,11 @@ RESULTS = {
 
 
 def run_course(
-    script: str, folders: dict[str, Path], *arguments: str
+    script: str, folders: dict[str, Path], *arguments: str, **more: str
 ) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, str(ROOT / "notebooks" / script), *arguments],
-        env=os.environ | variables(folders), cwd=ROOT, capture_output=True, text=True, check=False,
+        [sys.executable, str(ROOT / "notebooks" / script), *arguments], cwd=ROOT,
+        env=os.environ | variables(folders) | more, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -61,10 +63,27 @@ def folders(tiny_faces, tmp_path_factory):
         "TRAIN_DATA": tiny_faces / "train", "VAL_DATA": tiny_faces / "test",
         "DATA": folder / "data", "OUTPUT": folder / "output",
     }  # fmt: skip
-    ended = run_course("course.py", named, "report")
+    ended = run_course("course.py", named, "report", **BY_FLAG)
     assert ended.returncode == 0, ended.stderr
     named["said"] = ended.stdout
     return named
+
+
+@pytest.fixture(scope="module")
+def again(folders, tmp_path_factory) -> tuple[Path, str]:
+    """Return results of the two notebooks that train, trained anew, and what the script said."""
+    home = tmp_path_factory.mktemp("again")
+    named = {"DATA": home / "data", "OUTPUT": home / "output"}
+    ended = run_course(  # where the environment says 3 epochs
+        "train.py", named, "-trd", str(folders["TRAIN_DATA"]), "-vald", str(folders["VAL_DATA"]),
+        "-optim", "SGD", "-lr", "0.003", "-ep", "2",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in (variables(folders | named) | BY_FLAG).items():
+            patched.setenv(name, value)
+        course.report("05_grid_search")
+    return home / "output" / "sample", ended.stdout
 
 
 def test_it_says_data_weights_precision_times_and_the_reports_path(folders):
@@ -266,30 +285,35 @@ def test_the_report_names_the_classes_of_the_folders(folders):
     assert table.loc[sorted(EXPRESSIONS), "support"].sum() == 70
 
 
-def test_the_same_command_twice_gives_the_same_bytes(folders, tmp_path):
+def test_the_same_course_twice_gives_the_same_bytes(folders, again):
     """Here for the two notebooks that train; tests/reliability/kills.py compares whole courses."""
-    again = {**folders, "OUTPUT": tmp_path, "DATA": tmp_path / "data"}
-    for notebook in ("04_training", "05_grid_search"):
-        ended = run_course("course.py", again, "report", "--only", notebook)
-        assert ended.returncode == 0, ended.stderr
-    made = {path.name for path in (tmp_path / "sample").iterdir()} & RESULTS
+    folder, _ = again
+    made = {path.name for path in folder.iterdir()} & RESULTS
     assert made >= {"training.json", "grid_search.csv", "best_layer_report.csv"}
     for name in sorted(made):
         if name.endswith((".csv", ".json")):
             first = (folders["OUTPUT"] / "sample" / name).read_bytes()
-            assert first == (tmp_path / "sample" / name).read_bytes(), name
+            assert first == (folder / name).read_bytes(), name
 
 
-def test_the_seeds_command_line_trains_with_its_parameters(folders, tmp_path):
-    named = {"DATA": folders["DATA"], "OUTPUT": tmp_path}
-    ended = run_course(
-        "train.py", named, "-trd", str(folders["TRAIN_DATA"]), "-vald", str(folders["VAL_DATA"]),
-        "-optim", "SGD", "-lr", "0.003", "-ep", "2",
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    content = json.loads((tmp_path / "sample" / "training.json").read_text())
+def test_the_seeds_command_line_trains_with_its_parameters(again):
+    folder, said = again
+    content = json.loads((folder / "training.json").read_text())
     assert (content["optimizer"], content["learning_rate"], content["epochs"]) == ("SGD", 0.003, 2)
-    assert "Emotions_classifier_report.csv" in ended.stdout
+    assert "Emotions_classifier_report.csv" in said
+    assert (folder / "report.html").is_file()
+
+
+def test_the_accuracies_of_the_report_are_those_of_its_tables(folders):
+    results = folders["OUTPUT"] / "sample"
+    for name, key, table in (
+        ("training", "accuracy_test", "Emotions_classifier_report"),
+        ("grid_search", "accuracy_test", "grid_search_report"),
+        ("grid_search", "best_layer_test", "best_layer_report"),
+    ):
+        told = json.loads((results / f"{name}.json").read_text())[key]
+        rows = pd.read_csv(results / f"{table}.csv", index_col=0)
+        assert told == pytest.approx(rows.loc["accuracy", "precision"], abs=1e-6), (name, key)
 
 
 @pytest.mark.parametrize("here, name, recipe, result", [

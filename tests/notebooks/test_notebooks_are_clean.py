@@ -30,7 +30,6 @@ def code_cells(file: Path) -> list[nbformat.NotebookNode]:
     return [cell for cell in read(file).cells if cell.cell_type == "code"]
 
 
-@pytest.mark.skipif(not NOTEBOOKS, reason="the notebooks are not written yet")
 def test_the_course_is_complete():
     assert set(COURSE) <= {file.stem for file in NOTEBOOKS}
 

@@ -5,15 +5,32 @@ import io
 import re
 from pathlib import Path
 
+import course
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from test_notebooks import run_course
+from test_notebooks import variables
 
 BLOCK = 16  # pixels
 AVERAGE = re.compile('alt="(Mean face|The average)')  # of many images: it may be shown
 KINDS = 16  # of differences between red and green in a block of noise, at least
+
+
+def in_one_kernel(emptied: Path):
+    """Return a stand-in for `course.execute`: what takes fresh kernels is test_notebooks.py's."""
+
+    def execute(notebooks, settings):
+        kernel = course.start_kernel(notebooks[0].parent, settings)
+        try:
+            for notebook in notebooks:
+                yield course.run_in(kernel, notebook)
+                course.run_in(kernel, emptied)
+        finally:
+            kernel.shutdown_kernel(now=True)
+
+    return execute
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +47,13 @@ def ran(tmp_path_factory) -> dict[str, Path]:
                 Image.fromarray(pixels).save(place / f"{k}.png")
     named = {"TRAIN_DATA": folder / "pictures/train", "VAL_DATA": folder / "pictures/test",
              "DATA": folder / "data", "OUTPUT": folder / "output"}  # fmt: skip
-    ended = run_course("course.py", named, "site")  # runs what has not run, which is all
-    assert ended.returncode == 0, ended.stderr
+    cell = nbformat.v4.new_code_cell("%reset -f")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / "emptied.ipynb")
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in variables(named).items():
+            patched.setenv(name, value)
+        patched.setattr(course, "execute", in_one_kernel(folder / "emptied.ipynb"))
+        assert course.main(["site"]) == 0  # runs what has not run, which is all
     return named
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from unittest import mock
 
 import joblib
 import numpy as np
@@ -129,6 +130,7 @@ def test_a_killed_worker_costs_its_own_fits_only_and_the_answer_stays(tmp_path, 
         killer.join()
         assert client.amm.running(), "Dask's memory manager was left off"
         left = [x["name"] for x in client.scheduler_info(n_workers=-1)["workers"].values()]
+        halved = run_search(client=client, kind="halving", epochs=1, folds=2)  # by who is left
     assert left == ["one"], "the other worker was not killed"
     assert bar.n == bar.total == 18 and bar.closed
     assert any("one: " in text and "two: " in text for text in seen)
@@ -141,6 +143,9 @@ def test_a_killed_worker_costs_its_own_fits_only_and_the_answer_stays(tmp_path, 
         np.testing.assert_allclose(
             together.cv_results_[name], alone.cv_results_[name], atol=0.5 / 80
         )
+    alone = run_search(kind="halving", epochs=1, folds=2)
+    assert grid_search.count_fits(halved) == grid_search.count_fits(alone)
+    assert halved.best_params_ == alone.best_params_
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +171,24 @@ def test_tls_with_certificates_by_setting(tmp_path, processes, certificates):
     assert address.startswith("tls://")
     with cluster.connect(read_settings(scheduler=address, **certificates)) as client:
         assert client.submit(os.getpid).result(timeout=30) == processes[-1].pid
-        searched = run_search(client=client, kind="halving", epochs=1, folds=2)
-    assert searched.best_params_["batch_size"] in GRID["batch_size"]
+
+
+@pytest.mark.parametrize(
+    "lacking, error, words",
+    [
+        ("wait_for_workers", TimeoutError(), r"tcp://x:1 has no worker .*`dask worker tcp://x:1"),
+        (
+            "get_versions",
+            ValueError("keras 2"),
+            r"other packages .*requirements.lock(.|\n)*keras 2",
+        ),
+    ],
+)
+def test_workers_that_are_not_there_or_have_other_packages_are_one_sentence(lacking, error, words):
+    client = mock.Mock(**{f"{lacking}.side_effect": error})
+    client.scheduler.address = "tcp://x:1"
+    with pytest.raises(cluster.ClusterError, match=words):
+        cluster._check_workers(client)
 
 
 def test_an_address_where_no_scheduler_is_is_one_sentence(monkeypatch):

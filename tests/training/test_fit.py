@@ -57,6 +57,32 @@ def assert_equal(found: list, wanted: list) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_about_half_of_a_batch_is_mirrored():
+    inputs, rows = np.arange(1.0, 201)[:, np.newaxis], np.arange(200)
+    batch, targets = Changes(mirrored=-inputs)(inputs, rows, rows, np.random.default_rng(0))
+    assert (abs(batch) == inputs).all() and (targets == rows).all()
+    assert 70 < (batch < 0).sum() < 130
+
+
+def test_sgd_has_nesterovs_momentum():
+    settings = read_settings(optimizer="SGD", momentum=0.9, learning_rate=0.1)
+    weight = keras.Variable(np.zeros(1, "f4"))
+    updates = optimizer.optimizer(settings, 1, {})
+    updates.build([weight])
+    for _ in range(2):
+        updates.apply([keras.ops.ones(1)])
+    # the speed is 1 and then 1.9 times the step; each update goes on with 0.9 of it
+    assert float(weight[0]) == pytest.approx(-0.1 * (1 + 0.9 + 1 + 0.9 * 1.9), rel=1e-5)
+
+
+def test_rare_classes_are_weighed_up(tmp_path):
+    task = some_task(tmp_path)
+    task = replace(task, training=np.array([0, 1, 3, 4, 6, 7, 9, 2]))  # of labels 0, 1, 2, 0, 1 …
+    wanted = {0: 8 / (3 * 4), 1: 8 / (3 * 3), 2: 8 / 3}
+    assert fit.class_weights(task) == pytest.approx(wanted)
+    assert fit.arguments(task, fit.Keeper(task))["class_weight"] == pytest.approx(wanted)
+
+
 def test_smoothed_labels_ask_for_less_than_certainty(tmp_path):
     certain = np.eye(3, dtype="f4")
     for smoothing, low in ((0.0, 0.0), (0.1, 0.5)):

@@ -500,9 +500,31 @@ def test_colours_are_fixed_per_emotion_and_enough_for_many_classes():
     assert len(style.colours([f"class {k}" for k in range(45)])) == 45
 
 
-def test_groups_of_copies_survive_in_the_course(make_course):
-    course = make_course()
-    assert len(np.unique(copy_groups(course.data.train.images))) == len(course.data.train)
+def test_a_training_has_copies_on_one_side_none_that_is_left_out_and_rates_by_block(make_course):
+    course = make_course(trainable="everything", backbone_rate=0.5)
+    images = course.data.train.images.copy()
+    images[1::2] = images[::2]
+    train = replace(course.data.train, images=images)
+    data = replace(course.data, train=train, fingerprint="of pairs of copies")
+    groups, left_out = copy_groups(images), np.arange(len(images)) < 20
+    model = backbone.build("random", 48, course.settings.data, 3)
+    task = training.prepare(course.settings, data, model, "float32", left_out=left_out)
+    assert len(groups) == 2 * len(np.unique(groups))
+    assert not set(groups[task.training]) & set(groups[task.validation])
+    assert sorted([*task.training, *task.validation]) == list(range(20, len(images)))
+    assert task.rates["conv5_3/kernel"] == 0.5 and task.rates["conv1_1/bias"] == 0.5**5
+    again = training.prepare(course.settings, data, model, "float32", left_out=left_out, refit=True)
+    assert again.training.tolist() == list(range(20, len(images)))
+
+
+def test_mirrored_features_are_those_of_mirrored_images(make_course, hed):
+    course = make_course(layer="pool4", pooling="flatten")
+    task = new_task(course, hed, augmentation="mirror")
+    turned = course.data.train.images[:, :, ::-1].copy()
+    train = replace(course.data.train, images=turned)
+    other = replace(course, data=replace(course.data, train=train, fingerprint="turned"))
+    np.testing.assert_array_equal(task.change.mirrored, new_task(other, hed).inputs)
+    assert not np.array_equal(task.change.mirrored, task.inputs)
 
 
 def test_freeze_knows_five_choices(hed):

@@ -161,8 +161,13 @@ def decode_split(
     chunks = [range(start, min(start + 64, len(paths))) for start in range(0, len(paths), 64)]
     pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
     try:
-        done = pool.map(lambda rows: [decode(paths[row], side) for row in rows], chunks)
-        images = chain.from_iterable(done)
+        several = (chunks[first : first + 32] for first in range(0, len(chunks), 32))
+        # no more at once: decoded images wait in memory where writing is slower
+        done = (
+            pool.map(lambda rows: [decode(paths[row], side) for row in rows], some)
+            for some in several
+        )
+        images = chain.from_iterable(chain.from_iterable(done))
         description = f"Reading {listing.folder.name}"
         # A memory map would end the whole process when the disk is full; a plain file complains.
         with target.open("wb") as file:
