@@ -21,9 +21,10 @@ help:
 
 # By content, not by date: files that are unpacked keep old dates, and an environment that was moved
 # looks for the course where it was.
-STAMP := { pwd; cat requirements.lock; }
+STAMP := { pwd -P; cat requirements.lock; }
 $(READY): FORCE
-	@$(STAMP) | cmp -s - $@ || { $(PYTHON) setup/install.py $(VENV) requirements.lock && $(STAMP) > $@; }
+	@[ "$$($(STAMP))" = "$$(cat $@ 2>/dev/null)" ] || \
+	{ $(PYTHON) setup/install.py $(VENV) requirements.lock && $(STAMP) > $@; }
 
 report lab editions slides site download: $(READY)
 	@$(RUN) notebooks/course.py $@ $(ARGS)

@@ -84,5 +84,5 @@ def contents(edition: Path) -> Iterator[tuple[str, bytes]]:
     for file in (file for pattern in patterns for file in ROOT.glob(pattern)):
         name = file.relative_to(ROOT)
         unwanted = any(part.startswith((".", "__pycache__")) for part in name.parts)
-        if file.is_file() and (not unwanted or file.name == ".gitignore"):
+        if file.is_file() and (not unwanted or name.as_posix() == ".gitignore"):
             yield name.as_posix(), file.read_bytes()

@@ -18,6 +18,7 @@ from traitlets.config.loader import Config, PyFileConfigLoader
 
 REPORT = "09_report"
 PICTURE = re.compile(r"<(?:img|svg|canvas|video)\b|!\[")
+IN_TEXT = re.compile(r"!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])?|<(?:img|svg|canvas|video)\b[^>]*>")
 PHOTO = "08_your_photo"
 HIDDEN = "Not shown here, because it may show a person's face, which is not to be published:"
 
@@ -138,10 +139,8 @@ def without_faces(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def _without_faces(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     if cell.cell_type == "code":
         return {**cell, "outputs": [hidden(output) for output in cell.outputs]}
-    if PICTURE.search(cell.source):
-        kept = {name: part for name, part in cell.items() if name != "attachments"}
-        return kept | {"source": f"*{HIDDEN}* a picture in a text, with the text."}
-    return cell
+    kept = {name: part for name, part in cell.items() if name != "attachments"}
+    return kept | {"source": IN_TEXT.sub(f"*{HIDDEN} a picture.*", cell.source)}
 
 
 def hidden(output: nbformat.NotebookNode) -> nbformat.NotebookNode:

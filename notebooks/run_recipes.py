@@ -61,7 +61,7 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
         print(f"{name}: there already.")
         return folder
     refit = chosen is not None
-    repeated = runs.details(chosen) if refit else {"minutes": 0.0}
+    repeated = _shown_by(course, chosen) if refit else {"minutes": 0.0}
     start = time.monotonic()
     backbone, policy = course_setup.open_backbone(course)
     left_out = course.left_out()
@@ -103,6 +103,15 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
     )
     print(f"{name}: {words}.")
     return folder
+
+
+def _shown_by(course: course_setup.Course, chosen: Path) -> dict:
+    """Return the details of a kept run, with its temperature; older ones do not bring one."""
+    about = runs.details(chosen)
+    if "temperature" not in about:
+        rows, found, _ = runs.predictions(course.data, course.settings, chosen, 1, Progress)
+        about["temperature"] = scores.temperature(course.data.train.labels[rows], found)
+    return about
 
 
 def _say(history: pd.DataFrame) -> None:

@@ -32,8 +32,8 @@ def command_line(arguments: Sequence[str] | None = None) -> Settings:
     of_search = ", ".join(PREFIX + name.upper() for name in names("search"))
     parser = argparse.ArgumentParser(
         description="Train the emotion classifier by running notebooks/04_training.ipynb.",
-        epilog=f"Every parameter can also be an environment variable, as {PREFIX}EPOCHS=10. Those "
-        f"of the grid search are such alone: {of_search}.",
+        epilog=f"Every parameter can also be an environment variable, as {PREFIX}EPOCHS=10. The "
+        f"grid search's are environment variables only: {of_search}.",
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )

@@ -8,6 +8,7 @@ import platform
 import re
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,6 +21,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 SECONDS_BEFORE_SAYING_SO = 1.0
+PATIENCE = 5.0  # seconds in which a scanner of viruses has read a new file
 BYTES_AT_ONCE = 2**23  # 56 images of 224x224 in colour
 
 
@@ -39,9 +41,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     with scratch(path) as temporary:
         temporary.touch()
+        usual = temporary.stat().st_mode
         yield temporary
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
+        with suppress(OSError):  # safetensors lets nobody else read; some disks know no modes
+            temporary.chmod(usual)
+        _rename(temporary, path)
 
 
 @contextmanager
@@ -54,10 +58,22 @@ def new_folder(target: Path) -> Iterator[Path]:
         unfinished.mkdir()
         yield unfinished
         try:
-            os.replace(unfinished, target)
+            _rename(unfinished, target)
         except OSError:
             if not target.is_dir():
                 raise
+
+
+def _rename(path: Path, target: Path) -> None:
+    """Rename a file or folder, in the place of what is there; on Windows a scanner may hold it."""
+    late = time.monotonic() + (PATIENCE if os.name == "nt" else 0)
+    while True:
+        try:
+            return os.replace(path, target)
+        except PermissionError:
+            if time.monotonic() >= late:
+                raise
+            time.sleep(0.1)
 
 
 @contextmanager
@@ -157,7 +173,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as JSON, keys in their order, numbers with at most six decimals."""
+    """Write `content` as JSON, keys in their order, numbers with six decimals or digits."""
     write_text(path, json.dumps(_rounded(content), indent=1, ensure_ascii=False) + "\n")
 
 
@@ -184,7 +200,9 @@ def _rounded(content: Any) -> Any:
         return [_rounded(value) for value in content]
     if hasattr(content, "item"):  # a NumPy scalar
         content = content.item()
-    return round(content, 6) if isinstance(content, float) else content
+    if not isinstance(content, float):
+        return content
+    return round(content, 6) if abs(content) >= 1e-3 else float(f"{content:.6g}")
 
 
 def give_pages_back(array: Any) -> None:

@@ -102,9 +102,9 @@ class Settings(BaseSettings):
     crop: Form[int] = Field(
         0,
         ge=0,
-        le=224,
-        description="side of the middle square cut from each image, in pixels of one of 48 (of a "
-        "larger one, as much of it); 0: the whole",
+        le=48,
+        description="side of the middle square that is cut out, in pixels of an image of 48; of a "
+        "larger one as large a share; 0: the whole",
     )
     width: Form[float] = Field(
         1.0, gt=0, le=1, description="share of each convolution's filters kept, the largest ones"

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -207,6 +208,22 @@ def test_of_equally_common_sizes_the_longest_shorter_side_counts(faces, load):
         draw(faces / "train" / name, size=size)
     (faces / "train" / "wild" / "1.png").unlink()
     assert load(faces).train.images.shape == (3, 200, 200, 1)
+
+
+def test_where_hardly_two_sizes_are_alike_the_median_counts():
+    sizes = Counter({(30 + k, 300 - k): 1 for k in range(100)})
+    sizes[(31, 299)] += 5  # by chance
+    assert pixels.common_side(sizes) == 77
+    sizes[(31, 299)] += 50
+    assert pixels.common_side(sizes) == 31
+
+
+def test_a_turned_image_whose_other_tags_are_broken_is_read(faces, load):
+    tags = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)  # orientation
+    tags += struct.pack("<HHI4s", 0x011A, 2, 4, b"bad\0")  # resolution, which should be a number
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + tags + bytes(4)
+    Image.new("L", (8, 8)).save(faces / "train" / "calm" / "0.jpg", exif=exif)
+    assert "turned" in " ".join(load(faces).notes).lower()
 
 
 def test_large_images_become_224_pixels(tmp_path, load):

@@ -171,6 +171,8 @@ def test_tls_with_certificates_by_setting(tmp_path, processes, certificates):
     assert address.startswith("tls://")
     with cluster.connect(read_settings(scheduler=address, **certificates)) as client:
         assert client.submit(os.getpid).result(timeout=30) == processes[-1].pid
+        searched = run_search(client=client, epochs=1, folds=2)
+    assert grid_search.count_fits(searched) == 2 * 6
 
 
 @pytest.mark.parametrize(

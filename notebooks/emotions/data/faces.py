@@ -70,9 +70,10 @@ def load_faces(
     """Load two folders of images; the second time from the cache.
 
     All images become squares of one size: the shorter side of the most common size in the
-    training folder, at most 224 pixels. Others are cropped around the middle and resized. Images
-    are turned as their EXIF orientation says, 16-bit values are scaled to 8 bits, and transparent
-    pixels are put on white. There is one channel if all images are grey, else three.
+    training folder (see `pixels.common_side`), at most 224 pixels. Others are cropped around the
+    middle and resized. Images are turned as their EXIF orientation says, 16-bit values are scaled
+    to 8 bits, and transparent pixels are put on white. There is one channel if all images are grey,
+    else three.
 
     The folders hold one folder of PNG, JPEG or BMP images per class. `cache_folder` gets a folder
     with the decoded images. It is made again when a name, a size or a modification time of the

@@ -10,7 +10,8 @@ import numpy as np
 from emotions.files import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-SYSTEM_NAMES = ("thumbs.db", "desktop.ini", "__macosx")  # ".DS_Store" starts with a dot anyway
+# of Windows, macOS and a NAS; ".DS_Store" starts with a dot anyway
+SYSTEM_NAMES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r", "@eadir")
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,8 @@ def decode(path: Path, side: int) -> Decoded:
         size = image.size
         changes = ["animated"] if getattr(image, "n_frames", 1) > 1 else []
         turn = image.getexif().get(ExifTags.Base.Orientation)
+        for kept in ("exif", "Raw profile type exif"):  # or Pillow writes it anew, if it can
+            image.info.pop(kept, None)
         changes += ["turned"] if turn in range(2, 9) else []  # 1 is upright; some cameras write 0
         ImageOps.exif_transpose(image, in_place=True)
         plain, change = grey_or_rgb(image)
@@ -140,10 +142,15 @@ def likely_side(listing: Listing) -> int:
 def common_side(sizes: Counter[tuple[int, int]]) -> int:
     """Return the shorter side of the most common size in pixels, at most 224.
 
-    Of sizes that are equally common, the one with the longest shorter side counts.
+    Of sizes that are equally common, the one with the longest shorter side counts. If not even a
+    tenth of the images have one size, as faces that were cut out of photos, it is chance which is
+    the most common: then the median of the shorter sides counts.
     """
     size = max(sizes, key=lambda size: (sizes[size], min(size)))
-    return min(*size, LARGEST_SIDE)
+    side = min(size)
+    if sizes[size] < sizes.total() / 10:
+        side = int(np.median([min(each) for each in sizes.elements()]))
+    return min(side, LARGEST_SIDE)
 
 
 def decode_split(

@@ -1,4 +1,4 @@
-"""What is remembered of each image of a data set to know it again; it shows nothing of a face.
+"""What is remembered of each image of a data set to know it again: less than a blur of it.
 
 Source
 ------

@@ -195,7 +195,7 @@ def _plan_targets(
             continue
         if len(parts) >= 3 and parts[-3] in ("train", "test"):
             found.append((PurePosixPath(*parts[-3:]), member))
-            around.add(parts[:-3])
+            around.add(tuple(part for part in parts[:-3] if part != parts[-3]))  # train/train/…
     targets = dict(found)
     if {target.parts[0] for target in targets} != {"train", "test"}:
         raise DataError(

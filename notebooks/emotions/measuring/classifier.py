@@ -88,7 +88,10 @@ def read_details(file: Path) -> dict:
         with safe_open(file, "numpy") as content:
             return json.loads(content.metadata()["classifier"])
     except FileNotFoundError:
-        raise DataError(f"There is no classifier {file}: run notebook 04 to train one.") from None
+        mend = "run notebook 04 to train one"
+        if file == REFERENCE:
+            mend = "get that folder again (`git checkout output/fer2013`)"
+        raise DataError(f"There is no classifier {file}: {mend}.") from None
     except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
         raise DataError(
             f"The classifier {file} is damaged ({error}): get it again, or run notebook 04 again."

@@ -36,11 +36,17 @@ def write(details: dict[str, Any], results: Path) -> str:
     own, start = short(details["weights"]), started_from(details["weights"])
     named = [name for name, title in TITLES.items() if title == start]
     again, flag = (AGAIN, " --refit") if details.get("refit") else ("", "")
+    form = f" at {details['width']:g} of its width" if details["width"] < 1 else ""
+    form += ", batch normalised" if details["normalisation"] == "batch" else ""
+    crop = details["crop"]
     without = "" if own.startswith("VGG-Face") else " *It was not made with VGG-Face's weights.*"
     return TEMPLATE.read_text(encoding="utf-8").format(
         **details,
         emotions=len(details["classes"]),
         names=", ".join(details["classes"]),
+        form=form,
+        warmth=details.get("temperature", 1.0),  # 1 changes nothing
+        cut=f", of which it reads the middle {crop}x{crop}" if crop else "",
         without=without,
         start=named[0] if named else short(start).removeprefix("file "),
         hidden=f"of {details['units']} units" if details["units"] else "without a hidden layer",

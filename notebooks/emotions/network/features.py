@@ -18,7 +18,7 @@ from emotions.network.backbone import Backbone, activated
 from emotions.network.inputs import Mean, network_input
 from emotions.network.quiet_keras import keras
 
-FORMAT = 1  # change it and every cached feature is computed again
+FORMAT = 2  # change it and every cached feature is computed again
 BATCH = 256
 SEED_SIZE = 48  # flattened maps keep the side they have at this input size
 

@@ -55,10 +55,11 @@ def network_input(
         around = [(half, half + odd) for half, odd in edges]
         x = keras.layers.Cropping2D(around, dtype="float32", name="crop")(x)
     if x.shape[1:3] != (image_size, image_size):
-        smaller = min(x.shape[1:3]) > image_size  # then each new pixel is a mean, not a sample
+        smaller = max(x.shape[1:3]) > image_size  # then each new pixel is a mean, not a sample
         resizing = keras.layers.Resizing(
             image_size, image_size, antialias=smaller, dtype="float32", name="resize"
         )
+        resizing.supports_jit = not smaller  # XLA has no such operation of TensorFlow's
         x = resizing(x)
     if image_shape[-1] == 1:
         x = keras.layers.Concatenate(dtype="float32", name="grey_to_bgr")([x, x, x])

@@ -76,12 +76,12 @@ def feature_maps(face: np.ndarray, maps: np.ndarray, channel: int, title: str) -
     tile(axis, face, 0, 0, caption="the face")
     caption = f"channel {channel}: black is 0, white {shown.max():.3g}"
     tile(axis, shown, 1.1, 0, caption=caption, levels=(0, None))
-    words = "the 16 most active, each on its own scale"
+    words = "the 16 most active: black is 0, white each one's highest"
     axis.text(2.67, -0.08, words, ha="center", va="bottom", fontsize=10)
     for number, each in enumerate(order[:16]):
         row, column = divmod(number, 4)
         left, top = 2.2 + 0.25 * column, 0.26 * row
-        tile(axis, maps[..., each], left, top, 0.2, str(each), (None, None))
+        tile(axis, maps[..., each], left, top, 0.2, str(each), (0, None))
     axis.set(xlim=(0, 3.2), ylim=(1, -0.1))
     axis.set_axis_off()
     said = f"{title}: {channels} maps of {rows}x{columns}\n"

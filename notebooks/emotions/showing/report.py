@@ -300,6 +300,7 @@ def recipes_table(measured: pd.DataFrame) -> HTML:
 def _table(table: pd.DataFrame, formats: dict[str, str] | None = None) -> HTML:
     """Return a table as plain HTML, without the random ids of pandas' styler."""
     formatters = {name: text.format for name, text in (formats or {}).items()}
+    table = table.rename_axis(index=None, columns=table.index.name)  # or its name has a row alone
     return HTML(table.to_html(formatters=formatters, border=0))
 
 

@@ -146,7 +146,7 @@ def _traced_head(
     model.compile(
         updates.optimizer(how, 1, {}),
         "sparse_categorical_crossentropy",
-        jit_compile=False,
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         steps_per_execution=STEPS,
     )
     model.optimizer.build(model.trainable_variables)

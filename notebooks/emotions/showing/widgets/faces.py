@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from emotions.data.drawn import ACTION_UNITS, EXPRESSIONS, draw_face
 from emotions.showing.widgets.explorer import Explorer, dropdown
 
+OWN = "your own"  # no expression that has a name
+
 
 class ActionUnitSliders(Explorer):
     """One slider per facial action unit, and a drawn face that follows; or pick an expression."""
@@ -27,15 +29,27 @@ class ActionUnitSliders(Explorer):
             )
             for number, what in ACTION_UNITS.items()
         }
-        self.expression = dropdown("expression", EXPRESSIONS)
+        self.expression = dropdown("expression", [OWN, *EXPRESSIONS])
         super().__init__(self._draw, faces=False, **sliders)  # of no data, but drawn
         self.expression.observe(self._pose, "value")
         self.place(self.expression)
         self.expression.value = "happy"
 
+    def update(self, change: Any = None) -> None:
+        """Draw the face, and name the expression that has these units."""
+        super().update(change)
+        if not self._moving:
+            named = (name for name, units in EXPRESSIONS.items() if set(units) == self._active())
+            self.expression.value = next(named, OWN)
+
+    def _active(self) -> set[int]:
+        return {int(name.removeprefix("unit_")) for name, value in self.values().items() if value}
+
     def _pose(self, change: Any) -> None:
-        active = {f"unit_{number}" for number in EXPRESSIONS[change["new"]]}
-        self.move(**{name: 0.8 if name in active else 0.0 for name in self.controls})
+        chosen = EXPRESSIONS.get(change["new"], self._active())
+        if set(chosen) != self._active():  # else it only names what the sliders show
+            units = {f"unit_{number}" for number in chosen}
+            self.move(**{name: 0.8 * (name in units) for name in self.controls})
 
     @staticmethod
     def _draw(**values: float) -> Figure:

@@ -1,6 +1,8 @@
 // The keys belong to the control that has the focus: JupyterLab's arrows and letters, which go to
 // another cell, insert one or cut one, are held off. Escape leads back to the cell. A widget that
 // is drawn anew, as at the end of a training, gives the focus that its controls had to the cell.
+// For screen readers, what ipywidgets leaves out: sliders get their names, pressed buttons their
+// state, and a text that changes is read.
 
 // One for the page, though each widget loads this module: the cell that had the focus last.
 if (!("cellInFocus" in window)) {
@@ -13,6 +15,18 @@ if (!("cellInFocus" in window)) {
 function render({ el }) {
   let widget = null;
   let closed = false;
+  const watching = new MutationObserver(describe);
+
+  function describe() {
+    for (const handle of widget.querySelectorAll(".noUi-handle")) {
+      const label = handle.closest(".jupyter-widgets")?.querySelector("label");
+      handle.setAttribute("aria-label", label?.textContent ?? "");
+    }
+    for (const button of widget.querySelectorAll(".widget-toggle-button"))
+      button.setAttribute("aria-pressed", button.classList.contains("mod-active"));
+    for (const text of widget.querySelectorAll(".widget-html-content"))
+      if (!text.querySelector("img")) text.setAttribute("role", "status");
+  }
 
   function leave(event) {
     const cell = widget.closest(".jp-Cell");
@@ -29,6 +43,9 @@ function render({ el }) {
     }
     widget.dataset.lmSuppressShortcuts = "true";
     widget.addEventListener("keydown", leave);
+    const changes = { childList: true, attributes: true, attributeFilter: ["class"] };
+    watching.observe(widget, { subtree: true, ...changes });
+    describe();
     const cell = widget.closest(".jp-Cell");
     if (cell && cell === window.cellInFocus && document.activeElement === document.body)
       cell.focus();
@@ -37,6 +54,7 @@ function render({ el }) {
   settle();
   return () => {
     closed = true;
+    watching.disconnect();
     widget?.removeEventListener("keydown", leave);
   };
 }

@@ -146,6 +146,6 @@ def compare_runs(curves: Mapping[str, pd.DataFrame], footer: str) -> Explorer:
         rows=min(8, len(names) + 1),
         description="runs",
         style=LABELLED,
-        layout={"width": "60em"},
+        layout={"width": "60em", "max_width": "100%"},
     )
     return Explorer(draw, faces=False, measure=dropdown("measure", MEASURES), runs=several)

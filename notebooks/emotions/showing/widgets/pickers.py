@@ -27,7 +27,9 @@ class Picker:
             each.tooltip = Settings.model_fields[name].description
             each.observe(self._check, "value")
         self.message = ipywidgets.HTML()
-        grid = ipywidgets.Layout(grid_template_columns="repeat(2, 25em)")
+        grid = ipywidgets.Layout(
+            grid_template_columns="repeat(auto-fill, minmax(min(25em, 100%), 25em))"
+        )
         made = list(self.controls.values())
         rows = [one for one in made if isinstance(one, ipywidgets.ToggleButtons)]
         boxes = ipywidgets.GridBox([one for one in made if one not in rows], layout=grid)

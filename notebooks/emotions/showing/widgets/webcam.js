@@ -70,6 +70,7 @@ function render({ model, el }) {
         REFUSED[error.name] ?? `The camera did not start (${error.name}): upload a photo instead.`;
     } finally {
       start.disabled = false;
+      if (take.hidden && document.activeElement === document.body) start.focus();
     }
   }
 
@@ -80,8 +81,8 @@ function render({ model, el }) {
     canvas.getContext("2d").drawImage(video, 0, 0);
     canvas.toBlob(
       async (blob) => {
-        model.send({ kind: "picture" }, undefined, [await blob.arrayBuffer()]);
-        words.textContent = "Picture taken.";
+        if (blob) model.send({ kind: "picture" }, undefined, [await blob.arrayBuffer()]);
+        words.textContent = blob ? "Picture taken." : "No picture came: try again.";
         release();
         start.focus();
       },
