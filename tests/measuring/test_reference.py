@@ -72,8 +72,8 @@ def reported(*heads: str) -> list[list[str]]:
     for table in re.findall(r"<table.*?</table>", text, re.DOTALL):
         rows = [re.findall(r"<t[hd]>(.*?)</t[hd]>", re.sub(r"<(t[hd]) [^>]*>", r"<\1>", row))
                 for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)]  # fmt: skip
-        if {*heads} <= {*rows[0], *rows[1]}:
-            found.append([[html.unescape(cell) for cell in row] for row in rows[2:]])
+        if {*heads} <= {*rows[0]}:
+            found.append([[html.unescape(cell) for cell in row] for row in rows[1:]])
     [rows] = found
     return rows
 

