@@ -39,7 +39,10 @@ def chromium() -> Iterator[Browser]:
         reason = f"there is no browser at {CHROMIUM} (COURSE_CHROMIUM names another)"
         (pytest.fail if os.environ.get("COURSE_REQUIRE_BROWSER") == "1" else pytest.skip)(reason)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", *camera]
+        )
         yield browser
         browser.close()
 

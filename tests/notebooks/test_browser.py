@@ -449,6 +449,9 @@ def test_faces_can_be_browsed_and_posed(lab):
     lab.move(browser, browser.query_selector_all("select")[1], "copy in other split")
     lab.photograph("browser")
     lab.move_all("widgets.ActionUnitSliders")
+    sliders = lab.cell("widgets.ActionUnitSliders").query_selector_all(".noUi-handle")
+    names = [slider.get_attribute("aria-label") for slider in sliders]
+    assert names and all(name.startswith("AU") for name in names), names  # for screen readers
     lab.close()
 
 
@@ -547,6 +550,12 @@ def test_a_photo_of_your_own_gets_seven_probabilities(lab, tiny_faces):
     shares = re.findall(r"(\w+) (\d+)%", said)
     assert sorted(name for name, _ in shares) == sorted(EXPRESSIONS)
     assert abs(sum(int(share) for _, share in shares) - 100) <= 4
+    start = taker.query_selector("button:has-text('Start camera')")
+    start.click()
+    taker.wait_for_selector("button:has-text('Take the picture')", state="visible").click()
+    lab.sheet.locator(".widget-html-content", has_text="webcam").wait_for()
+    assert "Picture taken." in taker.inner_text() and start.inner_text() == "Start camera"
+    assert not taker.query_selector("video").is_visible()
     lab.close()
 
 
