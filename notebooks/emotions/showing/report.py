@@ -259,7 +259,11 @@ class Results:
         file = self.folder / f"{name}.png"
         if not file.is_file():
             return Markdown(f"*{file.name} is not there: run its notebook first.*")
-        return Image(file, metadata=style.metadata(DESCRIPTIONS[name], faces=False)["image/png"])
+        words = DESCRIPTIONS[name]
+        if name == "layers":  # which no table of the report has
+            found = self.content["grid_search"].get("layers_validation", {})
+            words += "".join(f", {layer} {share:.1%}" for layer, share in found.items())
+        return Image(file, metadata=style.metadata(words, faces=False)["image/png"])
 
     @property
     def _recipes(self) -> Path | None:
