@@ -17,8 +17,9 @@ from nbconvert import HTMLExporter
 from traitlets.config.loader import Config, PyFileConfigLoader
 
 REPORT = "09_report"
-PICTURE = re.compile(r"<(?:img|svg|canvas|video)\b|!\[")
-IN_TEXT = re.compile(r"!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])?|<(?:img|svg|canvas|video)\b[^>]*>")
+TAG = r"<(?:img|svg|canvas|video)\b"
+PICTURE = re.compile(rf"{TAG}|!\[")
+WHOLE_PICTURE = re.compile(rf"{TAG}[^>]*>|!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])?")
 PHOTO = "08_your_photo"
 HIDDEN = "Not shown here, because it may show a person's face, which is not to be published:"
 
@@ -140,7 +141,7 @@ def _without_faces(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     if cell.cell_type == "code":
         return {**cell, "outputs": [hidden(output) for output in cell.outputs]}
     kept = {name: part for name, part in cell.items() if name != "attachments"}
-    return kept | {"source": IN_TEXT.sub(f"*{HIDDEN} a picture.*", cell.source)}
+    return kept | {"source": WHOLE_PICTURE.sub(f"*{HIDDEN} a picture.*", cell.source)}
 
 
 def hidden(output: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -106,12 +106,10 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
 
 
 def _shown_by(course: course_setup.Course, chosen: Path) -> dict:
-    """Return the details of a kept run, with its temperature; older ones do not bring one."""
-    about = runs.details(chosen)
-    if "temperature" not in about:
-        rows, found, _ = runs.predictions(course.data, course.settings, chosen, 1, Progress)
-        about["temperature"] = scores.temperature(course.data.train.labels[rows], found)
-    return about
+    """Return the details of a kept run, with the temperature of what its file says."""
+    rows, found, _ = runs.predictions(course.data, course.settings, chosen, 1, Progress)
+    warmth = scores.temperature(course.data.train.labels[rows], found)
+    return runs.details(chosen) | {"temperature": warmth}
 
 
 def _say(history: pd.DataFrame) -> None:

@@ -353,7 +353,7 @@ def test_a_classifier_that_brings_its_temperature_keeps_it_for_photos_alone(trai
     assert classifier.temperature(own, course.data, course.settings, random) == 3.0
 
 
-def test_a_refit_of_a_run_that_brings_no_temperature_finds_it(trained, monkeypatch):
+def test_a_refit_gets_the_temperature_of_the_run_that_it_repeats(trained, monkeypatch):
     course, *_ = trained
     found = np.tile([0.8, 0.2], (6, 1))
     labels = course.data.train.labels[np.arange(6)]
@@ -588,7 +588,7 @@ def test_a_refit_learns_all_images_and_is_told_by_what_was_chosen(at_home, monke
     assert shipped.details["refit"]
     course = course_setup.open_course()
     warmth = classifier.calibrated(shipped, course.data, course.settings).details["temperature"]
-    assert warmth == refit["temperature"] == pytest.approx(rows[1, False]["temperature"], rel=0.01)
+    assert warmth == refit["temperature"] == pytest.approx(rows[1, False]["temperature"])
     (at_home / "frozen_plus-hed-1").rename(at_home / "elsewhere")  # then it is told by nothing
     assert [folder.name for folder in runs.finished(at_home)] == ["elsewhere"]
     card = results.with_name("MODEL_CARD.md").read_text(encoding="utf-8")

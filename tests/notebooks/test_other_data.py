@@ -101,6 +101,7 @@ def test_what_is_published_shows_no_image_of_the_data(ran):
     (own,) = ran["OUTPUT"].glob("pictures_*/notebooks")
     shown = set(pictures_with_an_image(own))
     assert {"01_data_exploration.html", "02_preprocessing.html"} <= shown
+    assert '"faces": true' in (own / "03_model_surgery.ipynb").read_text(encoding="utf-8")
     (site,) = ran["OUTPUT"].glob("site/pictures_*")
     assert len(list(site.glob("*.html"))) == 22
     assert pictures_with_an_image(site) == []
