@@ -283,6 +283,17 @@ def test_different_classes(faces, load):
         load(faces)
 
 
+def test_accents_in_one_piece_or_two_are_the_same_class(faces, load):
+    for split, name in (("train", "\u00e4rger"), ("test", "a\u0308rger")):  # macOS has the second
+        (faces / split / "wild").rename(faces / split / name)
+    data = load(faces)
+    assert data.train.classes == data.test.classes == ("calm", "\u00e4rger")
+    assert data.test.labels.tolist() == [0, 1]
+    draw(faces / "test" / "\u00e4rger" / "1.png")
+    with fails_with(str(faces / "test"), "two folders \u00e4rger", "one."):
+        load(faces)
+
+
 def test_class_in_test_only(faces, load):
     draw(faces / "test" / "odd" / "0.png")
     with fails_with(str(faces / "train"), "lacks the classes odd", "same class folders"):

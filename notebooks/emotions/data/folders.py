@@ -2,6 +2,8 @@
 
 import os
 import stat
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +42,15 @@ def list_split(folder: Path) -> Listing:
                 f"The image {entry.path} lies beside the class folders; "
                 "move it into the folder of its class."
             )
-    classes = tuple(entry.name for entry in entries if entry.is_dir())
+    folders = [entry.name for entry in entries if entry.is_dir()]
+    whole = [unicodedata.normalize("NFC", name) for name in folders]
+    for name, count in Counter(whole).items():
+        if count > 1:  # macOS takes accents apart
+            raise DataError(
+                f"The folder {folder} has two folders {name}, which differ only in how their "
+                "accents are stored; move all images into one."
+            )
+    classes = tuple(sorted(whole))
     if len(classes) < 2:
         raise DataError(
             f"The folder {folder} has {len(classes)} class folders; "
@@ -48,7 +58,7 @@ def list_split(folder: Path) -> Listing:
         )
     skipped += len(entries) - len(classes)
     labels, files, stamps = [], [], []
-    for label, name in enumerate(classes):
+    for label, (_, name) in enumerate(sorted(zip(whole, folders, strict=True))):
         images, hidden = _list_class(folder / name)
         skipped += hidden
         labels += [label] * len(images)
