@@ -40,7 +40,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "schedule": "cosine",
         "augmentation": "mirror",
     },
-    "ten_minutes": NORMALISED | {"epochs": 14, "dropout": 0.3, "augmentation": "erase_quarter"},
+    "ten_minutes": NORMALISED
+    | {"epochs": 7, "warmup": 1, "dropout": 0.3, "augmentation": "erase_quarter"},
     "hour": NORMALISED | {"epochs": 40, "dropout": 0.5, "augmentation": "erase_half"},
     "best": NORMALISED | {"epochs": 100, "dropout": 0.5, "augmentation": "erase_half"},
 }

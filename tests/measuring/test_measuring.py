@@ -763,7 +763,13 @@ def test_the_ladder_ends_with_an_ensemble_of_the_run_that_it_follows():
     ]  # fmt: skip
     rows.append(rows[-1] | {"recipe": "new+new", "weights": "hed + random"})
     rows.append(rows[1] | {"refit": True, "minutes": 6.0})  # chosen by the run before
+    random = rows[1] | {"weights": "random", "accuracy_validation": 0.71}
+    rows += [random, random | {"random_seed": 2}]
     made = ladder.averaging_rows(pd.DataFrame(rows))
+    views = made.pop(1)
+    assert [views[name] for name in ("rung", "weights", "accuracy_validation")] == [
+        "views_2", "random", 0.71,
+    ]  # fmt: skip
     assert [row["rung"] for row in made] == ["views_2", "ensemble", "ensemble"]
     assert made[0]["minutes"] == 3.0
     assert made[2]["change"] == "ensemble, 2 views: new, new (hed + random)"

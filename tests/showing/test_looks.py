@@ -219,6 +219,14 @@ def test_the_ladder_names_every_setting_of_every_rung():
     assert shown == [f"{row.change} {row.settings}".strip() for row in steps.itertuples()]
 
 
+def test_a_bar_that_is_no_training_of_its_own_is_never_called_not_climbed():
+    rows = [("a", "hed", "x 1"), ("b", "hed", "y 2"), ("b: 2 views", "hed", np.nan)]
+    rows.append(("a", "random", "x 1"))
+    made = pd.DataFrame(rows, columns=["change", "weights", "settings"])
+    panel = plots.ladder(made.assign(accuracy_validation=0.5, minutes=1.0), TITLE).axes[1]
+    assert [text.get_text() for text in panel.texts] == ["50.0 %\n1 min", "not climbed"]
+
+
 def test_every_kind_of_weights_has_a_panel():
     one = rungs().query("weights == 'random'")
     four = pd.concat([rungs(), one.assign(weights="file x.h5")])

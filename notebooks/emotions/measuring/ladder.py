@@ -121,7 +121,7 @@ def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:
 
 
 def pretraining(rungs: pd.DataFrame) -> pd.DataFrame:
-    """Return what pre-training is worth on the rungs of `table` that random weights climbed too.
+    """Return what pre-training is worth on the trained rungs that random weights climbed too.
 
     Returns
     -------
@@ -129,6 +129,7 @@ def pretraining(rungs: pd.DataFrame) -> pd.DataFrame:
         Index rung; pretrained and random (validation accuracy, 0 to 1; of several pre-trained
         weights the better), points (the one minus the other, in percentage points).
     """
+    rungs = rungs[rungs["rung"].isin(BY_NAME)]  # more views of a face are no other training
     known = ~rungs["weights"].str.startswith("random")
     best = {
         name: part.groupby("rung", sort=False)["accuracy_validation"].max()
@@ -211,17 +212,19 @@ def averaging_rows(measured: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rungs above the last one, of `runs.read`: more views of a face, then an ensemble.
 
     The single run that is best on the validation split is followed, as it was chosen: not what
-    learnt from the validation images later. An ensemble without it is no step above it.
+    learnt from the validation images later; with it the same recipe from other weights. An
+    ensemble without it is no step above it, and stands at its weights.
     """
     best, single = runs.best_single(measured), measured["ensemble"] == 1
     recipe, views = measured["recipe"], measured["views"].astype(str)
     members, starts = recipe.str.replace("+", ", "), measured["weights"].map(runs.short)
     members += (" (" + starts + ")").where(starts.str.contains("+", regex=False), "")
-    same = ~measured["refit"] & (measured[list(runs.RUN)] == best[list(runs.RUN)]).all(axis=1)
-    followed = recipe.str.split("+").map(lambda names: best["recipe"] in names)
-    followed &= measured["random_seed"] == best["random_seed"]
+    seed = measured["random_seed"] == best["random_seed"]
+    same = seed & ~measured["refit"] & (recipe == best["recipe"])
+    followed = seed & recipe.str.split("+").map(lambda names: best["recipe"] in names)
     steps = measured.assign(
-        weights=best["weights"],  # an ensemble's are in its change, if there are several
+        # an ensemble's are in its change, if there are several
+        weights=measured["weights"].where(single, best["weights"]),
         rung=("views_" + views).where(single, "ensemble"),
         change=(recipe + ": " + views + " views averaged").where(
             single, "ensemble, " + views + " views: " + members

@@ -280,10 +280,11 @@ def ladder(rungs: pd.DataFrame, title: str) -> Figure:
     """Bars of validation accuracy: a panel per weights, side by side, each rung in one row.
 
     Columns of the rungs: change, weights, accuracy_validation (0 to 1), minutes, settings: which
-    ones the rung changes, in words, NaN if not known.
+    ones the rung changes, in words, NaN if it is no training of its own.
     """
     names = _rung_names(rungs)
     kinds = list(dict.fromkeys(rungs["weights"]))
+    trained = rungs.loc[rungs["settings"].notna(), "change"]
     lines = np.array([max(4, name.count("\n") + 2) for name in names.values()])
     middles = dict(zip(names, lines.cumsum() - lines / 2, strict=True))
     size = (5.2 + 3.4 * len(kinds), 1.3 + 0.18 * lines.sum())
@@ -296,7 +297,7 @@ def ladder(rungs: pd.DataFrame, title: str) -> Figure:
         for place, value, minutes in zip(places, values, part["minutes"], strict=True):
             text = f"{value:.1f} %" + (f"\n{minutes:.0f} min" if minutes == minutes else "")
             axis.text(value + 1, place, text, va="center", fontsize=9)
-        for place in set(middles.values()) - set(places):
+        for place in {middles[change] for change in trained} - set(places):
             axis.text(1, place, "not climbed", va="center", fontsize=9, color="#555555")
         axis.set_title(f"weights: {short(kind)}", fontsize=12)
         axis.set(xlim=(0, 100), xlabel="validation accuracy (%)")
