@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from emotions.recipes import RECIPES
 from emotions.showing import report, standing
 
 GRID = {"optimizer": ["SGD", "Adam"], "learning_rate": [0.001, 0.01, 0.1], "units": [8, 16]}
@@ -87,6 +88,36 @@ def test_people_are_a_range_that_a_classifier_lies_in_or_not(tmp_path: Path, tes
     file = tmp_path / "results.json"
     file.write_text(json.dumps([recipe("one", 1, 0.5, test)]), encoding="utf-8")
     assert standing.recipe_in_words(file, 400).endswith(f"it is {place} that range.")
+
+
+OWN = {"trainable": "everything", "recipe": "ten_minutes", **RECIPES["ten_minutes"]}
+
+
+@pytest.mark.parametrize(
+    "training, name",
+    [(OWN, "recipe ten_minutes"), (OWN | {"epochs": 1}, "recipe ten_minutes with changes"),
+     ({"trainable": "block5"}, "block5 learns, head on pool5 average"), ({}, None)],
+)  # fmt: skip
+def test_what_a_student_trained_stands_beside_the_best_classifier(tmp_path: Path, training, name):
+    """The seed's head does not: the seed's own report is there, and the chapter below."""
+    (tmp_path / "results.json").write_text(json.dumps([recipe("hour", 2, 0.6, 0.7)]))
+    results = halved(tmp_path)
+    results.content["training"] |= {"data": "FER-2013", "accuracy_test": 0.66} | training
+    said, summary = results.best().data, results.summary().data
+    ours = [bar for bar in standing.of_recipes(
+        tmp_path / "results.json", results.content["training"]).query("ours")["classifier"]
+        if not bar.startswith("this course")]  # fmt: skip
+    if name is None:
+        assert ours == [] and "Yours" not in said and "the layer that feeds" in summary
+        return
+    assert ours == [f"yours: {name}, notebook 4"]
+    assert said.endswith(f" Yours, {name}, notebook 4, gets 66.0%.")
+    assert f"notebook 4 ({name}" in summary and "with frozen layers" in summary
+    assert (
+        ours[0] in results.sources_table().data and "training.json" in results.sources_table().data
+    )
+    of_drawn = standing.of_notebooks(results.content["training"], results.content["grid_search"])
+    assert f"{name}, notebook 4" in set(of_drawn["classifier"])
 
 
 def test_without_measured_recipes_the_report_begins_with_what_was_trained_here(tmp_path: Path):

@@ -80,7 +80,11 @@ class Results:
         """Return how good the best classifier of these data is, in a few sentences."""
         facts = self._facts()
         if self._recipes:
-            return Markdown(standing.recipe_in_words(self._recipes, facts["test_images"]))
+            return Markdown(
+                standing.recipe_in_words(
+                    self._recipes, facts["test_images"], self.content["training"]
+                )
+            )
         if (table := self._standing()) is None:
             return self._missing("training", "grid_search")
         return Markdown(standing.trained_in_words(table, facts["test_images"], facts["data"]))
@@ -109,19 +113,24 @@ class Results:
         training, grid = self.content["training"], self.content["grid_search"]
         combinations = math.prod(map(len, grid["grid"].values()))  # by halving, more than fits
         linear = training["baselines"]["logistic regression on pixels"]
-        layer = f"{training['layer']} {training['pooling']}"
+        own = f"{standing.in_notebook_4(training)}: " if standing.is_own(training) else ""
+        layer = f"{own}{training['layer']} {training['pooling']}"
+        moral = (
+            "the layer that feeds the head is a choice like any other, and here is what it is worth"
+        )
+        if training.get("trainable", "head") != "head":
+            moral = "with frozen layers the one that feeds the head is what counts most"
         ahead = training["accuracy_test"] - linear
         verdict = "beats" if ahead > 0.03 else "is hardly better than"
         if ahead <= 0:
             verdict = "is no better than"
         return Markdown(
-            f"The network with the parameters of notebook 4 ({layer}, {training['optimizer']}, "
+            f"The network of notebook 4 ({layer}, {training['optimizer']}, "
             f"learning rate {training['learning_rate']:g}, {training['epochs_run']} epochs) gets "
             f"**{training['accuracy_test']:.1%}** of the test images right. It {verdict} logistic "
             f"regression on pixels, which gets {linear:.1%}. The best of {combinations} "
             f"combinations of the grid search gets {grid['accuracy_test']:.1%}. A head on "
-            f"{grid['best_layer']}, flattened, gets **{grid['best_layer_test']:.1%}**: the layer "
-            "that feeds the head is a choice like any other, and here is what it is worth."
+            f"{grid['best_layer']}, flattened, gets **{grid['best_layer_test']:.1%}**: {moral}."
         )
 
     @needs("training", "grid_search")
@@ -274,7 +283,7 @@ class Results:
     def _standing(self) -> pd.DataFrame | None:
         """Return the classifiers of the first figure; None if nothing was trained on these data."""
         if self._recipes:
-            return standing.of_recipes(self._recipes)
+            return standing.of_recipes(self._recipes, self.content["training"])
         training, grid = self.content["training"], self.content["grid_search"]
         return standing.of_notebooks(training, grid) if training and grid else None
 

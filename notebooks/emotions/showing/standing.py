@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from emotions.files import read_json
 from emotions.measuring import runs
+from emotions.recipes import RECIPES
 from emotions.settings import ROOT
 from emotions.showing import plots
 
@@ -26,8 +27,10 @@ def published_by_the_seed() -> float:
     return pd.read_csv(SEED_REPORT, index_col=0).loc["accuracy", "precision"]
 
 
-def of_recipes(results: Path) -> pd.DataFrame:
+def of_recipes(results: Path, training: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Return the best single classifier of `results.json` and what it is held against, best first.
+
+    With it stands the classifier of notebook 4, if `training` tells of one that is not the seed's.
 
     Returns
     -------
@@ -39,6 +42,11 @@ def of_recipes(results: Path) -> pd.DataFrame:
     name = f"this course: {runs.called(best)}, {_views(best['views'])}"
     here = _row(name, runs.short(best["weights"]), "results.json, measured here", best)
     rows = [here | {"ours": True}]
+    if training and is_own(training):
+        share, images = training["accuracy_test"], training["test_images"]
+        found = {"accuracy_test": share, "interval_95": _interval(share, images)}
+        name, weights = f"yours: {in_notebook_4(training)}", runs.short(training["weights"])
+        rows.append(_row(name, weights, "training.json, measured here", found) | {"ours": True})
     measured = read_json(PEERS)["results"] if PEERS.is_file() else {}
     rows += [
         _row(f"package {name}, one view", "its own", "benchmarks/peers.json, measured here", found)
@@ -57,6 +65,28 @@ def _row(name: str, weights: str, source: str, found: Mapping[str, Any]) -> dict
     return {"classifier": name, **interval, "weights": weights, "source": source}
 
 
+def is_own(training: Mapping[str, Any]) -> bool:
+    """Say whether notebook 4 trained something else than the seed's head on frozen layers."""
+    return training.get("recipe", "seed") != "seed" or training.get("trainable", "head") != "head"
+
+
+def in_notebook_4(training: Mapping[str, Any]) -> str:
+    """Return what the classifier of notebook 4 is: its recipe, or what learns and from what."""
+    recipe = training.get("recipe", "seed")
+    if recipe != "seed":
+        same = all(training[name] == value for name, value in RECIPES[recipe].items())
+        return f"recipe {recipe}{'' if same else ' with changes'}, notebook 4"
+    learns = training.get("trainable", "head")
+    also = "" if learns == "head" else f"{learns} learns, "
+    return f"{also}head on {training['layer']} {training['pooling']}, notebook 4"
+
+
+def _interval(shares: Any, images: int) -> tuple[Any, Any]:
+    """Return the ends of the 95 % interval of shares (0 to 1) of so many images."""
+    half = 1.96 * np.sqrt(shares * (1 - shares) / images)
+    return np.clip(shares - half, 0, 1), np.clip(shares + half, 0, 1)
+
+
 def of_notebooks(training: dict[str, Any], grid: dict[str, Any]) -> pd.DataFrame:
     """Return the classifiers of notebooks 4 and 5 and the baselines, with columns as above.
 
@@ -66,7 +96,7 @@ def of_notebooks(training: dict[str, Any], grid: dict[str, Any]) -> pd.DataFrame
     weights, of_grid = (runs.short(each["weights"]) for each in (training, grid))
     rows = [
         *((name, "none", share, np.nan) for name, share in training["baselines"].items()),
-        (f"head on {training['layer']} {training['pooling']}, notebook 4", weights,
+        (in_notebook_4(training), weights,
          training["accuracy_test"], training["accuracy_validation"]),
         (f"best of the grid search, {grid['features']}, notebook 5", of_grid,
          grid["accuracy_test"], grid["accuracy_cross_validated"]),
@@ -74,20 +104,13 @@ def of_notebooks(training: dict[str, Any], grid: dict[str, Any]) -> pd.DataFrame
          grid["best_layer_test"], grid["best_layer_validation"]),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["classifier", "weights", "accuracy", "validation"])
-    share = table["accuracy"]
-    half = 1.96 * np.sqrt(share * (1 - share) / training["test_images"])
+    low, high = _interval(table["accuracy"], training["test_images"])
     source = np.where(table["weights"] == "none", "scikit-learn", "this course")
-    return _sorted(
-        table.assign(
-            low=(share - half).clip(lower=0),
-            high=(share + half).clip(upper=1),
-            ours=table["weights"] != "none",
-            source=source,
-        )
-    )
+    ours = table["weights"] != "none"
+    return _sorted(table.assign(low=low, high=high, ours=ours, source=source))
 
 
-def recipe_in_words(results: Path, images: int) -> str:
+def recipe_in_words(results: Path, images: int, training: Mapping[str, Any] | None = None) -> str:
     """Return in some sentences how good the best recipe is; `images` were tested on."""
     measured, table = runs.read(results), of_recipes(results).set_index("classifier")
     best = runs.best_single(measured)
@@ -119,10 +142,13 @@ def recipe_in_words(results: Path, images: int) -> str:
             f"Asked once per face it gets {once['accuracy_test'].iloc[0]:.1%}; the package fer, "
             f"asked once, {fer['accuracy'].iloc[0]:.1%}. "
         )
-    return said + (
+    said += (
         f"People agree with these labels for {people['low']:.0%} to {people['high']:.0%} of the "
         f"faces: it is {place} that range."
     )
+    if training and is_own(training):
+        said += f" Yours, {in_notebook_4(training)}, gets {training['accuracy_test']:.1%}."
+    return said
 
 
 def trained_in_words(table: pd.DataFrame, images: int, title: str) -> str:
