@@ -733,7 +733,8 @@ def test_an_ensemble_is_the_mean_of_its_members_and_costs_all_of_them(monkeypatc
         members[name] = (np.arange(3), found, found)
     about = {"refit": False, "random_seed": 1, "images_per_second": 1.0, "processor": "x"}
     started = {"a": "hed (stand-in)", "b": "hed (stand-in)", "c": "random (not pre-trained)"}
-    monkeypatch.setattr(runs, "ensemble", lambda *given: members)
+    monkeypatch.setattr(runs, "ensemble", lambda *given: list(members))
+    monkeypatch.setattr(runs, "predictions", lambda data, how, name, views: members[name])
     monkeypatch.setattr(
         runs,
         "details",
@@ -741,7 +742,8 @@ def test_an_ensemble_is_the_mean_of_its_members_and_costs_all_of_them(monkeypatc
     )
     part = SimpleNamespace(labels=labels, files=("x", "y", "z"))
     data = SimpleNamespace(train=part, test=part)
-    [row] = runs.ensemble_entries(data, None, None, np.zeros(3, bool))
+    row, of_ten = runs.ensemble_entries(data, None, None, np.zeros(3, bool))
+    assert of_ten == row | {"views": 10}
     assert row["accuracy_validation"] == row["accuracy_test"] == 1
     assert (row["recipe"], row["minutes"], row["views"], row["ensemble"]) == ("a+b+c", 6, 2, 3)
     assert row["weights"] == "hed + random"

