@@ -174,6 +174,7 @@ def trained(tiny_course):
         trainable="block5", layer="pool4+pool5", pooling="flatten", epochs=1, batch_size=16,
         augmentation="light", label_smoothing=0.1, mixup=0.2, schedule="cosine", warmup=0.5,
         backbone_rate=0.5, weight_decay=0.01, weights="random", head_epochs=1, precision="float32",
+        width=0.25,
     )  # fmt: skip
     backbone, policy = course_setup.open_backbone(course)
     old = {w.path: np.asarray(w) for w in backbone.model.weights}
@@ -515,7 +516,7 @@ def let_commands_use(faces: Path, home: Path, environment: pytest.MonkeyPatch, *
 @pytest.fixture
 def at_home(tiny_faces, tmp_path, monkeypatch):
     """Let commands use the tiny faces; return the runs' folder."""
-    parameters = {"BATCH_SIZE": 16, "EPOCHS": 4, "PRECISION": "float32"}
+    parameters = {"BATCH_SIZE": 16, "EPOCHS": 4, "PRECISION": "float32", "WIDTH": 0.25}
     let_commands_use(tiny_faces, tmp_path, monkeypatch, **parameters)
     return tmp_path / "data" / "runs" / "sample"
 

@@ -103,11 +103,12 @@ PIXELS = """cell => {
 }"""
 # One move may send several pictures: the answer is there with the last, when the kernel rests.
 ANSWER = f"""async ([cell, before, moved]) => {{
-    let last = before, changed = null;
+    let last = before, changed = null, source = null;
     while (performance.now() < moved + 15000) {{
         const image = cell.querySelector('img.shown');
         const now = performance.now();
-        if (image.complete && image.naturalWidth) {{
+        if (image.complete && image.naturalWidth && image.src !== source) {{
+            source = image.src;  // a data URL; what is drawn takes longer to compare
             const pixels = ({PIXELS})(cell);
             if (pixels !== last) [last, changed] = [pixels, now];
         }}
@@ -164,7 +165,7 @@ class Lab:
     def begin(self, name: str) -> None:
         """Wait until this notebook is in front and its kernel is there."""
         self.name = name
-        self.page.wait_for_function(READY, arg=name, timeout=PATIENCE)
+        self.page.wait_for_function(READY, arg=name, polling=200, timeout=PATIENCE)
 
     @property
     def sheet(self) -> Locator:

@@ -129,7 +129,7 @@ def train(home: Path) -> None:
     from emotions.measuring import classifier
     from emotions.training import task as training
 
-    course = open_course(home, dropout=0.5)
+    course = open_course(home, dropout=0.5, width=0.25)
     model, policy = course_setup.open_backbone(course)
     task = training.prepare(course.settings, course.data, model, policy)
     run = training.train(task, checkpoint_every=0)

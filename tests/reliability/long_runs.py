@@ -51,7 +51,7 @@ def trainings(home: Path, count: int) -> dict[str, object]:
     from emotions.course import opening as course_setup
     from emotions.training import task as training
 
-    course = jobs.open_course(home, epochs=2)
+    course = jobs.open_course(home, epochs=2, width=0.25)
     model, policy = course_setup.open_backbone(course)
     began, seen = time.monotonic(), []
     for number in range(count):

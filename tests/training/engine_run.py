@@ -1,8 +1,9 @@
-"""Two epochs of a small recipe on the engine that KERAS_BACKEND names; see test_engines.py.
+"""Two epochs of small recipes on the engine that KERAS_BACKEND names; see test_engines.py.
 
-    KERAS_BACKEND=jax python engine_run.py recipe folder
+    KERAS_BACKEND=jax python engine_run.py folder recipe ...
 
-The folder holds drawn `faces`, the head's `start.npz` and TensorFlow's `tensorflow.safetensors`.
+The folder has one for each recipe, which holds drawn `faces`, the head's `start.npz` and
+TensorFlow's `tensorflow.safetensors`.
 """
 
 import os
@@ -45,7 +46,8 @@ from emotions.training.task import Task, prepare  # noqa: E402
 RECIPES = {
     "head": {"units": 32, "learning_rate": 0.003, "batch_size": 32},
     "everything": {
-        "recipe": "ten_minutes", "width": 0.25, "dropout": 0, "batch_size": 32, "warmup": 1,
+        # four batches of the 112 training images: JAX compiles each shape, so there is no rest
+        "recipe": "ten_minutes", "width": 0.25, "dropout": 0, "batch_size": 28, "warmup": 1,
         "learning_rate": 0.003, "moving_average": 0.5, "backbone_rate": 0.9,
     },
 }  # fmt: skip
@@ -116,4 +118,5 @@ def main(recipe: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    for each in sys.argv[2:]:
+        main(each, Path(sys.argv[1]) / each)

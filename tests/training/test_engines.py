@@ -39,27 +39,37 @@ def engine(request) -> tuple[str, str]:
     return python, request.param
 
 
-@pytest.fixture(scope="module", params=engine_run.RECIPES)
-def trained(request, tiny_faces, tmp_path_factory) -> tuple[str, Path, dict]:
-    """Return a recipe, the folder in which TensorFlow has trained it, and what came out."""
-    folder = tmp_path_factory.mktemp(request.param)
-    shutil.copytree(tiny_faces, folder / "faces")
-    task = engine_run.prepared(request.param, folder)
-    np.savez(folder / "start.npz", *engine_run.head(task).get_weights())
+@pytest.fixture(scope="module")
+def trained(tiny_faces, tmp_path_factory) -> tuple[Path, dict[str, dict]]:
+    """Return the folder in which TensorFlow has trained each recipe, and what came out."""
+    home, found = tmp_path_factory.mktemp("engines"), {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit.Keeper, "on_test_end", engine_run.keep_the_last)
-        run = fit.train(task)
-    return request.param, folder, engine_run.finish(task, run, folder)
+        for recipe in engine_run.RECIPES:
+            folder = home / recipe
+            shutil.copytree(tiny_faces, folder / "faces")
+            task = engine_run.prepared(recipe, folder)
+            np.savez(folder / "start.npz", *engine_run.head(task).get_weights())
+            found[recipe] = engine_run.finish(task, fit.train(task), folder)
+    return home, found
 
 
-def test_a_recipe_trains_stops_and_goes_on_as_on_tensorflow(trained, engine, tmp_path_factory):
-    (recipe, folder, wanted), (python, name) = trained, engine
+@pytest.fixture(scope="module")
+def elsewhere(engine, trained, tmp_path_factory) -> str:
+    """Return the name of an engine that has trained the recipes too, in one process."""
+    python, name = engine
     compiled = {  # JAX keeps what it has compiled, so that the training that goes on has it
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.getbasetemp() / "jax"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
-    ended = call(python, SCRIPT, recipe, folder, KERAS_BACKEND=name, **compiled)
+    ended = call(python, SCRIPT, trained[0], *trained[1], KERAS_BACKEND=name, **compiled)
     assert ended.returncode == 0, ended.stderr
+    return name
+
+
+@pytest.mark.parametrize("recipe", engine_run.RECIPES)
+def test_a_recipe_trains_stops_and_goes_on_as_on_tensorflow(trained, elsewhere, recipe):
+    folder, wanted = trained[0] / recipe, trained[1][recipe]
     with np.load(folder / "found.npz") as file:
         found = dict(file)
     assert found["history"].shape == (2, 4) and np.isfinite(found["history"]).all()
@@ -69,7 +79,7 @@ def test_a_recipe_trains_stops_and_goes_on_as_on_tensorflow(trained, engine, tmp
     np.testing.assert_allclose(found["of_tensorflow"], wanted["probabilities"], atol=1e-4)
     for key in ("probabilities", "loaded"):
         np.testing.assert_allclose(found[key], wanted["probabilities"], atol=WITHIN[recipe][1])
-    read = classifier.load(folder / f"{name}.safetensors").model
+    read = classifier.load(folder / f"{elsewhere}.safetensors").model
     np.testing.assert_allclose(
         engine_run.probabilities(read, folder), found["probabilities"], atol=1e-5
     )

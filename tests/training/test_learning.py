@@ -11,7 +11,7 @@ from emotions.data.copies import copy_groups
 from emotions.files import DataError
 from emotions.measuring import classifier as saved
 from emotions.measuring import scores
-from emotions.network import backbone, features
+from emotions.network import backbone, features, slim
 from emotions.network import head as classifier
 from emotions.network import inputs as preprocessing
 from emotions.network.quiet_keras import keras
@@ -22,6 +22,7 @@ from emotions.training import task as training
 from sklearn.base import clone
 from test_cluster import Bar
 
+WIDTH = 0.25  # what is tested here depends on no layer's number of filters
 WITHIN = 0.03  # bound for bfloat16 against float32, as a share of the features' spread
 
 
@@ -35,6 +36,7 @@ def make_course(tiny_faces, tmp_path_factory):
             "train_data": tiny_faces / "train", "val_data": tiny_faces / "test",
             "data": folder / "data", "output": folder / "output", "weights": "hed",
             "precision": "float32", "epochs": 6, "batch_size": 32, "validation_share": 0.2,
+            "width": WIDTH,
         }  # fmt: skip
         return course_setup.open_course(**(base | changes))
 
@@ -45,6 +47,11 @@ def make_course(tiny_faces, tmp_path_factory):
 def hed(make_course):
     """Return the backbone that most tests share; heads are trained on it, itself it stays."""
     return course_setup.open_backbone(make_course())[0]
+
+
+def narrow(course):
+    """Return a new backbone with random weights."""
+    return slim.slim(backbone.build("random", 48, course.settings.data, 3), WIDTH)
 
 
 def new_task(course, model, **changes):
@@ -129,7 +136,7 @@ def test_features_are_computed_once(make_course, hed, monkeypatch):
     monkeypatch.setattr(features, "extractor", lambda *a: pytest.fail("computed again"))
     again = features.features(course.data.test, "once", hed, [spec], folder)[0]
     np.testing.assert_array_equal(first, again)
-    assert first.dtype == np.float16 and first.shape == (70, 512)
+    assert first.dtype == np.float16 and first.shape == (70, 512 * WIDTH)
 
 
 def test_an_interrupted_computation_leaves_no_feature(make_course, hed, tmp_path):
@@ -217,7 +224,7 @@ def test_channel_statistics_are_numpys():
 @pytest.mark.parametrize("part, learning", [("head", 0), ("block5", 3), ("block4", 6)])
 def test_only_what_should_learn_moves(make_course, part, learning):
     course = make_course(trainable=part, epochs=1)
-    model = backbone.build("random", 48, course.settings.data, 3)
+    model = narrow(course)
     before = {w.path: w.numpy() for w in model.model.weights}
     task = training.prepare(course.settings, course.data, model, "float32")
     head = {w.path: w.numpy() for layer in task.model.layers for w in layer.trainable_weights}
@@ -237,7 +244,7 @@ def test_a_task_names_the_weights_and_the_precision_that_it_starts_from(make_cou
 
 def test_everything_can_learn(make_course):
     course = make_course(trainable="everything", epochs=1)
-    model = backbone.build("random", 48, course.settings.data, 3)
+    model = narrow(course)
     before = model.model.get_layer("conv1_1").get_weights()[0]
     task = training.prepare(course.settings, course.data, model, "float32")
     training.train(task)
@@ -507,7 +514,7 @@ def test_a_training_has_copies_on_one_side_none_that_is_left_out_and_rates_by_bl
     train = replace(course.data.train, images=images)
     data = replace(course.data, train=train, fingerprint="of pairs of copies")
     groups, left_out = copy_groups(images), np.arange(len(images)) < 20
-    model = backbone.build("random", 48, course.settings.data, 3)
+    model = narrow(course)
     task = training.prepare(course.settings, data, model, "float32", left_out=left_out)
     assert len(groups) == 2 * len(np.unique(groups))
     assert not set(groups[task.training]) & set(groups[task.validation])
@@ -547,7 +554,7 @@ def test_an_interrupted_head_is_not_taken_as_trained_and_goes_on(make_course, mo
     course = make_course(trainable="block5", head_epochs=4, epochs=1, random_seed=5)
 
     def prepared():
-        model = backbone.build("random", 48, course.settings.data, 3)
+        model = narrow(course)
         return training.prepare(course.settings, course.data, model, "float32")
 
     original, seen = fit.train, []
