@@ -10,9 +10,15 @@ import importlib
 import sys
 from types import ModuleType
 
-from keras.src.applications.imagenet_utils import obtain_input_shape
-
 from emotions.network.quiet_keras import keras
+
+
+def _input_shape(
+    input_shape: tuple[int, int, int] | None, default_size: int, **_: object
+) -> tuple[int, int, int]:
+    """Return the shape of an image; Keras 2 also looked whether it is one, which Keras 3 does."""
+    return input_shape or (default_size, default_size, 3)
+
 
 _ALIASES = {
     "keras.engine": {},
@@ -20,7 +26,7 @@ _ALIASES = {
     "keras.utils.data_utils": {"get_file": keras.utils.get_file},
     "keras.utils.layer_utils": {},
     "keras_applications": {},
-    "keras_applications.imagenet_utils": {"_obtain_input_shape": obtain_input_shape},
+    "keras_applications.imagenet_utils": {"_obtain_input_shape": _input_shape},
 }
 
 
