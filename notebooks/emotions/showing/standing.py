@@ -78,7 +78,8 @@ def in_notebook_4(training: Mapping[str, Any]) -> str:
     """Return what the classifier of notebook 4 is: its recipe, or what learns and from what."""
     recipe = training.get("recipe", "seed")
     if recipe != "seed":
-        same = all(training[name] == value for name, value in RECIPES[recipe].items())
+        values = RECIPES.get(recipe, {})  # of an older course it may have another name
+        same = all(training.get(name) == value for name, value in values.items())
         return f"recipe {recipe}{'' if same else ' with changes'}, notebook 4"
     learns = training.get("trainable", "head")
     also = "" if learns == "head" else f"{learns} learns, "
