@@ -46,8 +46,7 @@ from emotions.training.task import Task, prepare  # noqa: E402
 RECIPES = {
     "head": {"units": 32, "learning_rate": 0.003, "batch_size": 32},
     "everything": {
-        # four batches of the 112 training images: JAX compiles each shape, so there is no rest
-        "recipe": "ten_minutes", "width": 0.25, "dropout": 0, "batch_size": 28, "warmup": 1,
+        "recipe": "ten_minutes", "width": 0.25, "dropout": 0, "batch_size": 32, "warmup": 1,
         "learning_rate": 0.003, "moving_average": 0.5, "backbone_rate": 0.9,
     },
 }  # fmt: skip
