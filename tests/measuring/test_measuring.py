@@ -611,6 +611,9 @@ def test_runs_of_one_recipe_stand_together_and_views_as_they_came():
              ("hour", "hed", False, 2, 1), ("ten", "hed", False, 1, 1)]  # fmt: skip
     rows = runs.in_order([dict(zip(names, values, strict=True)) for values in found])
     assert [tuple(row.values()) for row in rows] == [found[k] for k in (6, 0, 1, 4, 5, 2, 3)]
+    mixed = [{"recipe": name, "weights": "hed", "random_seed": 1, "ensemble": 1 + ("+" in name)}
+             for name in ("best", "best+hour", "old", "hour")]  # fmt: skip
+    assert [row["recipe"] for row in runs.in_order(mixed)] == ["old", "hour", "best", "best+hour"]
 
 
 def test_without_a_shipped_classifier_the_check_says_whose_there_is(at_home, capsys):

@@ -160,10 +160,15 @@ def with_earlier(
 
 
 def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows of runs so that those of one recipe stand together, by weights and seed."""
-    places = {row["recipe"]: place for place, row in reversed(list(enumerate(rows)))}
+    """Return rows of runs by recipe, weights and seed: earlier recipes first, ensembles last."""
+    earlier = dict.fromkeys(row["recipe"] for row in rows if row["recipe"] not in RECIPES)
+    places = {recipe: place for place, recipe in enumerate([*earlier, *RECIPES])}
     names = ("weights", "refit", "random_seed")
-    return sorted(rows, key=lambda row: (places[row["recipe"]], *key(row, names)))
+
+    def place(row: Mapping[str, Any]) -> tuple:
+        return row.get("ensemble", 1) > 1, places[row["recipe"]], *key(row, names)
+
+    return sorted(rows, key=place)
 
 
 def key(row: Mapping[str, Any], names: tuple[str, ...] = KEPT) -> tuple:

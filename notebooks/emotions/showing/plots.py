@@ -336,7 +336,8 @@ def against_minutes(curves: pd.DataFrame, title: str) -> Figure:
         for number, (_, run) in enumerate(alike.groupby("random_seed", sort=False)):
             values = 100 * run["accuracy_validation"]
             name = label if number == 0 else None
-            axis.plot(run["minutes"], values, label=name, markersize=4, **look)
+            look["markevery"] = max(1, len(run) // 8)  # those of a long run would hide its line
+            axis.plot(run["minutes"], values, label=name, markersize=5, **look)
     axis.axhline(PEOPLE, color="#555555", linestyle="--", label=f"people: {PEOPLE} %")
     axis.set(xlabel="minutes since the data were loaded", ylabel="validation accuracy (%)")
     axis.set_title(title)
