@@ -103,11 +103,11 @@ def reached(folder: Path) -> str:
     )
     for name in ("ten_minutes", "hour"):
         of_name = [row for row in rows if row["ensemble"] == 1 and runs.called(row) == name]
-        for best in sorted(of_name, key=lambda row: row["accuracy_validation"])[-1:]:
-            alike = [row for row in of_name if row["weights"] == best["weights"]]
+        for first in sorted(of_name, key=lambda row: row["accuracy_validation"])[-1:]:
+            alike = [row for row in of_name if row["weights"] == first["weights"]]
             two, ten = ([row for row in alike if row["views"] == views] for views in (2, 10))
             said += (
-                f" Recipe `{name}` from {runs.short(best['weights'])} (random seeds: {len(two)}): "
+                f" Recipe `{name}` from {runs.short(first['weights'])} (random seeds: {len(two)}): "
                 f"{between(two, 'accuracy_private', '.1%')} in two views, "
                 f"{between(ten, 'accuracy_private', '.1%')} in ten, after "
                 f"{between(alike, 'minutes', '.0f')} minutes on "

@@ -75,9 +75,8 @@ def test_the_report_begins_with_the_single_classifier_that_is_best_in_validation
     )
     for start in ("package fer", "people", "DeepFace", "seed project"):
         other = table[table.index.str.startswith(start)]
-        assert (
-            len(other) == (2 if start == "package fer" else 1) and len(other["source"].iloc[0]) > 10
-        ), start
+        assert len(other) == (2 if start == "package fer" else 1), start
+        assert len(other["source"].iloc[0]) > 10, start
     assert results.best_picture().alt and (tmp_path / "best.png").is_file()
 
 
@@ -129,9 +128,8 @@ def test_what_a_student_trained_stands_beside_the_best_classifier(tmp_path: Path
     assert ours == [f"yours: {name}, notebook 4"]
     assert said.endswith(f" Yours, {name}, notebook 4, gets 66.0%.")
     assert f"notebook 4 ({name}" in summary and "with frozen layers" in summary
-    assert (
-        ours[0] in results.sources_table().data and "training.json" in results.sources_table().data
-    )
+    table = results.sources_table().data
+    assert ours[0] in table and "training.json" in table
     of_drawn = standing.of_notebooks(results.content["training"], results.content["grid_search"])
     assert f"{name}, notebook 4" in set(of_drawn["classifier"])
 

@@ -42,15 +42,15 @@ def list_split(folder: Path) -> Listing:
                 f"The image {entry.path} lies beside the class folders; "
                 "move it into the folder of its class."
             )
-    folders = [entry.name for entry in entries if entry.is_dir()]
-    whole = [unicodedata.normalize("NFC", name) for name in folders]
-    for name, count in Counter(whole).items():
+    names = [entry.name for entry in entries if entry.is_dir()]
+    folders = sorted((unicodedata.normalize("NFC", name), name) for name in names)
+    classes = tuple(name for name, _ in folders)
+    for name, count in Counter(classes).items():
         if count > 1:  # macOS takes accents apart
             raise DataError(
                 f"The folder {folder} has two folders {name}, which differ only in how their "
                 "accents are stored; move all images into one."
             )
-    classes = tuple(sorted(whole))
     if len(classes) < 2:
         raise DataError(
             f"The folder {folder} has {len(classes)} class folders; "
@@ -58,7 +58,7 @@ def list_split(folder: Path) -> Listing:
         )
     skipped += len(entries) - len(classes)
     labels, files, stamps = [], [], []
-    for label, (_, name) in enumerate(sorted(zip(whole, folders, strict=True))):
+    for label, (_, name) in enumerate(folders):
         images, hidden = _list_class(folder / name)
         skipped += hidden
         labels += [label] * len(images)

@@ -308,7 +308,8 @@ def best_single(measured: pd.DataFrame) -> pd.Series:
 
 def called(run: Mapping[str, Any]) -> str:
     """Return the name of a row's recipe in tables; a single refit is another classifier."""
-    return run["recipe"] + (", refit" if run.get("refit") and run["ensemble"] == 1 else "")
+    single = run.get("ensemble", 1) == 1
+    return run["recipe"] + (", refit" if run.get("refit") and single else "")
 
 
 def started_from(weights: str) -> str:

@@ -118,7 +118,7 @@ class Results:
         moral = (
             "the layer that feeds the head is a choice like any other, and here is what it is worth"
         )
-        if training.get("trainable", "head") != "head":
+        if standing.more_than_a_head(training):
             moral = "with frozen layers the one that feeds the head is what counts most"
         ahead = training["accuracy_test"] - linear
         verdict = "beats" if ahead > 0.03 else "is hardly better than"

@@ -41,11 +41,11 @@ def of_recipes(results: Path, training: Mapping[str, Any] | None = None) -> pd.D
     """
     measured, rows = runs.read(results), []
     best = runs.best_single(measured)
-    for _, each in measured[measured["ensemble"] == 1].iterrows():
-        if runs.key(each) == runs.key(best) and each["views"] in (2, best["views"]):
-            name = f"this course: {runs.called(each)}, {_views(each['views'])}"
-            here = _row(name, runs.short(each["weights"]), "results.json, measured here", each)
-            rows.append(here | {"ours": True})
+    same = _of_the_same(measured, best)
+    for _, each in same[same["views"].isin((2, best["views"]))].iterrows():
+        name = f"this course: {runs.called(each)}, {_views(each['views'])}"
+        here = _row(name, runs.short(each["weights"]), "results.json, measured here", each)
+        rows.append(here | {"ours": True})
     if training and is_own(training):
         share, images = training["accuracy_test"], training["test_images"]
         found = {"accuracy_test": share, "interval_95": _interval(share, images)}
@@ -63,6 +63,13 @@ def of_recipes(results: Path, training: Mapping[str, Any] | None = None) -> pd.D
     return _sorted([*rows, _row("seed project, as published", "VGG-Face", where, seed)])
 
 
+def _of_the_same(measured: pd.DataFrame, run: pd.Series) -> pd.DataFrame:
+    """Return the rows of one classifier, one for each number of views."""
+    names = list(runs.KEPT)
+    same = (measured[names] == run[names]).all(axis=1)
+    return measured[same & (measured["ensemble"] == 1)]
+
+
 def _row(name: str, weights: str, source: str, found: Mapping[str, Any]) -> dict[str, Any]:
     low, high = found["interval_95"]
     interval = {"accuracy": found["accuracy_test"], "low": low, "high": high}
@@ -71,7 +78,12 @@ def _row(name: str, weights: str, source: str, found: Mapping[str, Any]) -> dict
 
 def is_own(training: Mapping[str, Any]) -> bool:
     """Say whether notebook 4 trained something else than the seed's head on frozen layers."""
-    return training.get("recipe", "seed") != "seed" or training.get("trainable", "head") != "head"
+    return training.get("recipe", "seed") != "seed" or more_than_a_head(training)
+
+
+def more_than_a_head(training: Mapping[str, Any]) -> bool:
+    """Say whether layers of the backbone learnt too."""
+    return training.get("trainable", "head") != "head"
 
 
 def in_notebook_4(training: Mapping[str, Any]) -> str:
@@ -120,9 +132,7 @@ def recipe_in_words(results: Path, images: int, training: Mapping[str, Any] | No
     measured, table = runs.read(results), of_recipes(results).set_index("classifier")
     best = runs.best_single(measured)
     low, high = best["interval_95"]
-    once = measured.query("ensemble == 1 and views == 1")
-    for name in runs.KEPT:
-        once = once[once[name] == best[name]]
+    once = _of_the_same(measured, best).query("views == 1")
     people = table[table.index.str.startswith("people")].iloc[0]
     place = "within"
     if low < people["low"]:
