@@ -154,10 +154,10 @@ def peak() -> float:
 
 def course_settings(**changes: Any) -> Any:
     """Return settings for the course's images, with caches in the benchmarks' own folder."""
-    from emotions.course import opening as course_setup
+    from emotions.course import opening
     from emotions.settings import read_settings
 
-    train, test = course_setup.find_folders(read_settings())
+    train, test = opening.find_folders(read_settings())
     own = {"data": WORK / "data", "weights": "hed", "recipe": "seed"}
     (WORK / "data").mkdir(parents=True, exist_ok=True)
     return read_settings(train_data=train, val_data=test, **own | changes)

@@ -14,7 +14,7 @@ import sys
 import numpy as np
 import pandas as pd
 from common import HERE  # makes the course's package known too
-from emotions.course import opening as course_setup
+from emotions.course import opening
 from emotions.files import write_json
 from emotions.measuring import classifier, runs, scores
 from emotions.network.quiet_keras import keras
@@ -42,7 +42,7 @@ def fer_predictions(images: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
 
 def main() -> None:
     """Measure and write."""
-    course = course_setup.open_course()
+    course = opening.open_course()
     data = course.data
     if data.name != "fer2013":
         sys.exit("The peers were trained on FER-2013: put its archive into data/ first.")

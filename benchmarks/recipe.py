@@ -1,4 +1,4 @@
-"""The recipe `ten_minutes`: training images per second of the course and of PyTorch, in turns.
+"""The recipe `hour`: training images per second of the course and of PyTorch, in turns.
 
     .venv/bin/python benchmarks/recipe.py --peers .venv-peers/bin/python
 
@@ -27,7 +27,7 @@ def keras_trainer(kind: str, count: int) -> Callable[[], None]:
     from emotions.training import task as training
     from emotions.training.batches import Batches, Changes
 
-    how = {"recipe": "ten_minutes", "weights": "random", "precision": "mixed_bfloat16"}
+    how = {"recipe": "hour", "weights": "random", "precision": "mixed_bfloat16"}
     course = opening.open_course(**course_settings(**how).model_dump())
     backbone, policy = opening.open_backbone(course)
     task = training.prepare(course.settings, course.data, backbone, policy)
@@ -53,7 +53,7 @@ def torch_trainer(kind: str, count: int) -> Callable[[], None]:
             layers += [nn.BatchNorm2d(out), nn.ReLU(inplace=True)]
             channels = out
         layers.append(nn.MaxPool2d(2))
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(256, CLASSES)]
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(256, CLASSES)]
     model = nn.Sequential(*layers).to(memory_format=torch.channels_last)
     how = {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4}
     optimizer = torch.optim.SGD(model.parameters(), **how)

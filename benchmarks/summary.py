@@ -147,7 +147,7 @@ def engines_table() -> str:
 
 def recipe_table() -> str:
     """Return the engines with the recipe's network."""
-    return rates_table({"ten_minutes": read("recipe")["training"]})
+    return rates_table({"hour": read("recipe")["training"]})
 
 
 def layers_table() -> str:

@@ -46,17 +46,17 @@ class Prepared:
 def prepare(settings: Settings) -> Prepared:
     """Prepare data and weights once for all notebooks, and say what they are."""
     # imported here because TensorFlow takes seconds, which `lab` and `--help` need not wait for
-    from emotions.course import opening as course_setup
+    from emotions.course import opening
     from emotions.network import backbone
 
     weights_folder = settings.data / "weights"
-    train, test = course_setup.find_folders(settings)
-    data = course_setup.load_data(settings.changed(train_data=train, val_data=test))
+    train, test = opening.find_folders(settings)
+    data = opening.load_data(settings.changed(train_data=train, val_data=test))
     weights, sentence = backbone.choose_weights(settings.weights, weights_folder)
     # built once here, so that a missing or broken file shows before the first notebook
     backbone.build(weights, settings.image_size, weights_folder, settings.random_seed)
     print(f"Data: {data.title}.")
-    course_setup.examine(settings, data)
+    opening.examine(settings, data)
     print(sentence)
     print(f"Precision: {backbone.choose_precision(settings.precision)}.", flush=True)
     decided = settings.changed(train_data=train, val_data=test, weights=weights)

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from course import clear_endings
-from emotions.course import opening as course_setup
+from emotions.course import opening
 from emotions.files import DataError, read_json, replacing, write_json, write_table, write_text
 from emotions.measuring import classifier, ladder, model_card, runs, scores
 from emotions.network import backbone as backbones
@@ -34,7 +34,7 @@ from emotions.showing.progress import Progress
 from emotions.training import task as training
 
 
-def runs_folder(course: course_setup.Course) -> Path:
+def runs_folder(course: opening.Course) -> Path:
     """Return where the runs of a data set are kept."""
     return course.settings.data / "runs" / course.data.name
 
@@ -47,7 +47,7 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
     training is stopped, the command ends: the checkpoint stays, and nothing is kept as a
     result. It also ends where a finished training of that name had other settings.
     """
-    course = course_setup.open_course(**changes)
+    course = opening.open_course(**changes)
     settings, data = course.settings, course.data
     folder = runs_folder(course) / name
     if runs.is_finished(folder):
@@ -63,7 +63,7 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
     refit = chosen is not None
     repeated = _shown_by(course, chosen) if refit else {"minutes": 0.0}
     start = time.monotonic()
-    backbone, policy = course_setup.open_backbone(course)
+    backbone, policy = opening.open_backbone(course)
     left_out = course.left_out()
     task = training.prepare(
         settings, data, backbone, policy, left_out=left_out, refit=refit, progress=Progress
@@ -105,7 +105,7 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
     return folder
 
 
-def _shown_by(course: course_setup.Course, chosen: Path) -> dict:
+def _shown_by(course: opening.Course, chosen: Path) -> dict:
     """Return the details of a kept run, with the temperature of what its file says."""
     rows, found, _ = runs.predictions(course.data, course.settings, chosen, 1, Progress)
     warmth = scores.temperature(course.data.train.labels[rows], found)
@@ -151,7 +151,7 @@ def in_a_name(weights: str) -> str:
 
 def climb(names: Sequence[str], weights: Sequence[str]) -> None:
     """Train the rungs of the ladder that no kept run is equal to, and write `ladder.csv`."""
-    course = course_setup.open_course()
+    course = opening.open_course()
     seed = course.settings.random_seed
     for start in chosen(weights):
         title = backbones.TITLES.get(start)
@@ -172,7 +172,7 @@ def climb(names: Sequence[str], weights: Sequence[str]) -> None:
 
 def write_ladder() -> None:
     """Write `ladder.csv` of all rungs so far; averaged views and the ensemble once measured."""
-    course = course_setup.open_course()
+    course = opening.open_course()
     climbed = ladder.rows_of(runs_folder(course), course.settings.random_seed)
     rows = ladder.table(climbed).to_dict("records")
     file = course.folder / "ladder.csv"
@@ -188,7 +188,7 @@ def write_ladder() -> None:
 
 def evaluate() -> None:
     """Measure every kept classifier; write `results.json`, `curves.csv` and `ladder.csv`."""
-    course = course_setup.open_course()
+    course = opening.open_course()
     kept, data, settings = runs_folder(course), course.data, course.settings
     folders = runs.finished(kept, rungs=False)
     if not folders:
@@ -218,7 +218,7 @@ def ship() -> None:
 
     One from another machine that is there already stays if its validation accuracy is higher.
     """
-    course = course_setup.open_course()
+    course = opening.open_course()
     best = runs.best_run(runs_folder(course))
     target, results = course.folder / classifier.SHIPPED, course.folder / "results.json"
     about = runs.details(best)
@@ -251,7 +251,7 @@ def write_card(folder: Path) -> None:
 
 def check() -> None:
     """Measure the shipped classifier on the test images, two views, and print the numbers."""
-    course = course_setup.open_course()
+    course = opening.open_course()
     start = time.monotonic()
     file = course.folder / classifier.SHIPPED
     if not file.is_file():

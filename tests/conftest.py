@@ -101,13 +101,13 @@ def tiny_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_course(tiny_faces: Path, tmp_path_factory: pytest.TempPathFactory):
     """Return a function that opens the course on the small drawn data set with some settings."""
-    from emotions.course import opening as course_setup
+    from emotions.course import opening
 
     home = tmp_path_factory.mktemp("home")
 
     def opened(**changes):
         places = {"data": home / "data", "output": home / "output"}
-        return course_setup.open_course(
+        return opening.open_course(
             train_data=tiny_faces / "train", val_data=tiny_faces / "test", **places | changes
         )
 

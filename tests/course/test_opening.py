@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from emotions.course import opening as course_setup
+from emotions.course import opening
 from emotions.data import copies
 from emotions.showing.report import Results
 from emotions.training import task as training
@@ -21,8 +21,8 @@ def course(tiny_course):
 
 def test_other_settings_keep_the_data_and_other_folders_read_them(course, monkeypatch, tmp_path):
     reads = []
-    load = course_setup.load_data
-    monkeypatch.setattr(course_setup, "load_data", lambda s: reads.append(s) or load(s))
+    load = opening.load_data
+    monkeypatch.setattr(opening, "load_data", lambda s: reads.append(s) or load(s))
     settings = course.settings.changed(epochs=3, output=tmp_path)
     other = course.changed(settings)
     assert other.data is course.data and other.settings == settings and not reads
@@ -35,7 +35,7 @@ def test_other_settings_keep_the_data_and_other_folders_read_them(course, monkey
 
 
 def test_features_are_those_of_the_layers_and_of_the_rows_in_their_order(course):
-    model, policy = course_setup.open_backbone(course)
+    model, policy = opening.open_backbone(course)
     rows = np.array([9, 2, 5])
     flat, pooled = (
         course.features(model, rows, ["pool5", "pool3"], pooling)
@@ -52,7 +52,7 @@ def test_features_are_those_of_the_layers_and_of_the_rows_in_their_order(course)
 
 
 def test_features_of_all_images_are_those_that_a_training_has_kept(course):
-    model, policy = course_setup.open_backbone(course)
+    model, policy = opening.open_backbone(course)
     training.compute_features(course.settings, course.data, model, policy)
     cache = course.settings.data / "cache" / "features"
     kept = set(cache.rglob("*"))
@@ -67,7 +67,7 @@ def test_features_of_all_images_are_those_that_a_training_has_kept(course):
 
 def test_what_is_recorded_says_what_it_was_made_from(course, tmp_path):
     course = course.changed(course.settings.changed(output=tmp_path))
-    model, _ = course_setup.open_backbone(course)
+    model, _ = opening.open_backbone(course)
     facts = course.record("made_up", model, answer=42)
     assert json.loads((course.folder / "made_up.json").read_text()) == facts
     assert facts["answer"] == 42 and facts["precision"] == "float32"
@@ -80,7 +80,7 @@ def test_a_table_is_saved_as_csv_and_a_figure_with_its_weights(course, tmp_path,
     course = course.changed(course.settings.changed(output=tmp_path))
     course.save(pd.DataFrame({"share": [0.12345678]}, ["sad"]).rename_axis("emotion"), "shares")
     assert (course.folder / "shares.csv").read_text() == "emotion,share\nsad,0.123457\n"
-    monkeypatch.setattr(course_setup.style, "show", lambda figure, **_: None)
+    monkeypatch.setattr(opening.style, "show", lambda figure, **_: None)
     course.save(figure := plt.figure(), "drawing", "hed", faces=True)
     assert (course.faces_folder / "drawing.png").is_file()
     assert any("weights: hed" in text.get_text() for text in figure.texts)

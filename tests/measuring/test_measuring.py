@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import run_recipes
-from emotions.course import opening as course_setup
+from emotions.course import opening
 from emotions.data.faces import ImageSet
 from emotions.data.pixels import read_image
 from emotions.files import DataError
@@ -176,7 +176,7 @@ def trained(tiny_course):
         backbone_rate=0.5, weight_decay=0.01, weights="random", head_epochs=1, precision="float32",
         width=0.25,
     )  # fmt: skip
-    backbone, policy = course_setup.open_backbone(course)
+    backbone, policy = opening.open_backbone(course)
     old = {w.path: np.asarray(w) for w in backbone.model.weights}
     task = training.prepare(course.settings, course.data, backbone, policy)
     run = training.train(task)
@@ -587,7 +587,7 @@ def test_a_refit_learns_all_images_and_is_told_by_what_was_chosen(at_home, monke
     (at_home.parent / "away").rename(at_home / "frozen_plus-hed-1-refit")
     shipped = classifier.load(file)
     assert shipped.details["refit"]
-    course = course_setup.open_course()
+    course = opening.open_course()
     warmth = classifier.calibrated(shipped, course.data, course.settings).details["temperature"]
     assert warmth == refit["temperature"] == pytest.approx(rows[1, False]["temperature"])
     (at_home / "frozen_plus-hed-1").rename(at_home / "elsewhere")  # then it is told by nothing
@@ -602,6 +602,14 @@ def test_results_from_before_there_were_refits_stay(tmp_path):
     assert kept == [rows[1], rows[0] | {"refit": False}]
     (tmp_path / "results.json").write_text(json.dumps(kept))
     assert runs.read(tmp_path / "results.json")["refit"].tolist() == [False, False]
+
+
+def test_results_of_a_recipe_that_cuts_its_network_otherwise_now_go():
+    old, new, other = (
+        {"recipe": "hour", "weights": weights, "random_seed": 1, "refit": False}
+        for weights in ("hed (x), half width", "hed (x), a quarter of the width", "random")
+    )
+    assert runs.with_earlier([new], [old, other], runs.KEPT) == [other, new]
 
 
 def test_runs_of_one_recipe_stand_together_and_views_as_they_came():
@@ -661,7 +669,7 @@ def test_a_run_is_named_after_the_weights_that_auto_stands_for(tmp_path, monkeyp
     monkeypatch.setattr(backbones, "server_answers", lambda *_: False)
     monkeypatch.setenv("EMOTIONS_DATA", str(tmp_path))
     course = SimpleNamespace(settings=read_settings(), data=SimpleNamespace(name="x"))
-    monkeypatch.setattr(course_setup, "open_course", lambda: course)
+    monkeypatch.setattr(opening, "open_course", lambda: course)
     for chosen in ("hed", "vggface"):
         run_recipes.main(["train", "seed", "--seeds", "1"])
         run_recipes.main(["ladder", "--rungs", "mean"])
@@ -680,7 +688,7 @@ def test_a_finished_run_counts_only_for_the_settings_it_was_trained_with(
         settings = read_settings(data=tmp_path, **changes)
         return SimpleNamespace(settings=settings, data=SimpleNamespace(name="x"))
 
-    monkeypatch.setattr(course_setup, "open_course", opened)
+    monkeypatch.setattr(opening, "open_course", opened)
     wanted = {"recipe": "seed", "weights": "random", "random_seed": 1}
     facts = read_settings(**wanted, epochs=2).of("training") | {"random_seed": 1, "epochs_run": 2}
     del facts["mixup"]  # a setting younger than the run had its default
@@ -888,7 +896,7 @@ def test_a_rung_of_a_slimmed_network_stays_one_row(tmp_path, monkeypatch):
     course = SimpleNamespace(
         folder=tmp_path, settings=read_settings(), data=SimpleNamespace(name="x")
     )
-    monkeypatch.setattr(course_setup, "open_course", lambda: course)
+    monkeypatch.setattr(opening, "open_course", lambda: course)
     for _ in range(2):
         run_recipes.write_ladder()
     assert pd.read_csv(tmp_path / "ladder.csv")["weights"].tolist() == ["hed (a stand-in)"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from emotions.course import opening
-from emotions.measuring import classifier as saved
+from emotions.measuring import classifier
 from emotions.network import head as surgery
 from emotions.network.backbone import activated, build, copy, precision
 from emotions.network.inputs import network_input
@@ -254,8 +254,8 @@ def test_the_whole_recipe_trains_saves_and_loads(tiny_course, tmp_path):
     training.train(task)
     for one, other in zip(norm.get_weights(), before, strict=True):
         assert (one != other).any()  # scale, offset and both averages have learnt
-    saved.save(tmp_path / "c.safetensors", task, {}, np.float16)
-    model = saved.load(tmp_path / "c.safetensors").model
+    classifier.save(tmp_path / "c.safetensors", task, {}, np.float16)
+    model = classifier.load(tmp_path / "c.safetensors").model
     images = course.data.test.images[:8].astype(np.float32)
     np.testing.assert_allclose(model(images), task.whole(images), atol=0.01)
     heat = activation_maps(task.whole, "conv5_3", images[:2])

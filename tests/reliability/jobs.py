@@ -81,14 +81,14 @@ def open_course(home: Path, **changes: object):
     import matplotlib
 
     matplotlib.use("agg")
-    from emotions.course import opening as course_setup
+    from emotions.course import opening
 
     base = {
         "train_data": home / "faces/train", "val_data": home / "faces/test",
         "data": home / "data", "output": home / "output", "weights": "hed",
         "precision": "float32", "epochs": 12, "batch_size": 32,
     }  # fmt: skip
-    return course_setup.open_course(**(base | changes))
+    return opening.open_course(**(base | changes))
 
 
 def unpack(home: Path) -> None:
@@ -114,23 +114,23 @@ def read(home: Path) -> None:
 
 def features(home: Path) -> None:
     """Compute the features of three layers."""
-    from emotions.course import opening as course_setup
+    from emotions.course import opening
     from emotions.training import task as training
 
     course = open_course(home)
-    model, policy = course_setup.open_backbone(course)
+    model, policy = opening.open_backbone(course)
     training.compute_features(course.settings, course.data, model, policy, None)
 
 
 def train(home: Path) -> None:
     """Train a head with dropout, a checkpoint after every epoch, and save it."""
-    from emotions.course import opening as course_setup
+    from emotions.course import opening
     from emotions.files import write_table
     from emotions.measuring import classifier
     from emotions.training import task as training
 
     course = open_course(home, dropout=0.5, width=0.25)
-    model, policy = course_setup.open_backbone(course)
+    model, policy = opening.open_backbone(course)
     task = training.prepare(course.settings, course.data, model, policy)
     run = training.train(task, checkpoint_every=0)
     write_table(course.folder / "training_history.csv", run.history)

@@ -48,11 +48,11 @@ def held() -> dict[str, float]:
 
 def trainings(home: Path, count: int) -> dict[str, object]:
     """Train a head again and again, as a reader does who turns one knob; return what is held."""
-    from emotions.course import opening as course_setup
+    from emotions.course import opening
     from emotions.training import task as training
 
     course = jobs.open_course(home, epochs=2, width=0.25)
-    model, policy = course_setup.open_backbone(course)
+    model, policy = opening.open_backbone(course)
     began, seen = time.monotonic(), []
     for number in range(count):
         settings = course.settings.changed(learning_rate=0.001 * (1 + number % 5))

@@ -40,7 +40,7 @@ CIRCUMSTANCES = {
 def once(home: Path, precision: str, determinism: bool, trainable: str) -> dict[str, object]:
     """Train once in this process; return what came out, with all its digits."""
     import numpy as np
-    from emotions.course import opening as course_setup
+    from emotions.course import opening
     from emotions.measuring import scores
     from emotions.network.quiet_keras import keras
     from emotions.training import task as training
@@ -49,7 +49,7 @@ def once(home: Path, precision: str, determinism: bool, trainable: str) -> dict[
         home, precision=precision, deterministic=determinism, epochs=20, dropout=0.5,
         trainable=trainable, learning_rate=3e-4, layer="pool4" if trainable == "head" else "pool5",
     )  # fmt: skip
-    model, policy = course_setup.open_backbone(course)
+    model, policy = opening.open_backbone(course)
     task = training.prepare(course.settings, course.data, model, policy)
     began = time.monotonic()
     run = training.train(task, checkpoint_every=1e9)

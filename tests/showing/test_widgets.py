@@ -12,7 +12,7 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 import pytest
-from emotions.course import opening as course_setup
+from emotions.course import opening
 from emotions.data import copies
 from emotions.data.drawn import EXPRESSIONS, draw_face
 from emotions.data.faces import FaceData, ImageSet
@@ -321,7 +321,7 @@ def test_a_face_passes_through_the_network_once_per_size_and_preparation(
 def to_train(tiny_course):
     """Return a function that prepares a training, ready in a second: random weights, tiny data."""
     course = tiny_course(weights="random", precision="float32", layer="pool3")
-    backbone, policy = course_setup.open_backbone(course)
+    backbone, policy = opening.open_backbone(course)
 
     def prepared(**changes):
         settings = course.settings.changed(**changes)
@@ -391,7 +391,7 @@ def test_what_learns_moves_and_what_is_frozen_does_not(to_train):
 @pytest.fixture(scope="module")
 def network(tiny_course):
     """Return a backbone with the stand-in's weights."""
-    return course_setup.open_backbone(tiny_course(weights="hed", precision="float32"))[0]
+    return opening.open_backbone(tiny_course(weights="hed", precision="float32"))[0]
 
 
 def test_the_feature_map_explorer_goes_by_layer_and_channel(faces, network, monkeypatch):
@@ -490,9 +490,9 @@ def test_opening_the_course_closes_all_widgets(tiny_classifier, tiny_faces, tmp_
     taker = widgets.PhotoTaker(tiny_classifier)
     changes = {"weights": "random", "data": tmp_path, "output": tmp_path}
     places = {"train_data": tiny_faces / "train", "val_data": tiny_faces / "test"}
-    course_setup.open_course(**changes, **places)  # in the middle of a notebook
+    opening.open_course(**changes, **places)  # in the middle of a notebook
     assert taker.webcam.comm is not None
     for name, value in (changes | places).items():
         monkeypatch.setenv(f"EMOTIONS_{name.upper()}", str(value))
-    assert len(course_setup.open_course().data.train) == 140  # the first cell
+    assert len(opening.open_course().data.train) == 140  # the first cell
     assert taker.webcam.comm is None and taker.upload.comm is None

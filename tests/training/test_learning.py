@@ -6,13 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from emotions.course import opening as course_setup
+from emotions.course import opening
 from emotions.data.copies import copy_groups
 from emotions.files import DataError
-from emotions.measuring import classifier as saved
-from emotions.measuring import scores
+from emotions.measuring import classifier, scores
 from emotions.network import backbone, features, slim
-from emotions.network import head as classifier
+from emotions.network import head as surgery
 from emotions.network import inputs as preprocessing
 from emotions.network.quiet_keras import keras
 from emotions.showing import network_plots, plots, style
@@ -38,7 +37,7 @@ def make_course(tiny_faces, tmp_path_factory):
             "precision": "float32", "epochs": 6, "batch_size": 32, "validation_share": 0.2,
             "width": WIDTH,
         }  # fmt: skip
-        return course_setup.open_course(**(base | changes))
+        return opening.open_course(**(base | changes))
 
     return make
 
@@ -46,7 +45,7 @@ def make_course(tiny_faces, tmp_path_factory):
 @pytest.fixture(scope="module")
 def hed(make_course):
     """Return the backbone that most tests share; heads are trained on it, itself it stays."""
-    return course_setup.open_backbone(make_course())[0]
+    return opening.open_backbone(make_course())[0]
 
 
 def narrow(course):
@@ -189,7 +188,7 @@ def test_larger_inputs_give_flattened_maps_of_the_same_side(make_course, side):
 
 def test_a_head_may_have_as_many_units_as_there_are_classes():
     statistics = np.zeros(12), np.ones(12)
-    head = classifier.head((12,), 7, units=7, dropout=0, statistics=statistics, random_seed=1)
+    head = surgery.head((12,), 7, units=7, dropout=0, statistics=statistics, random_seed=1)
     assert head.output_shape == (None, 7) and head.layers[-2].units == 7
 
 
@@ -338,8 +337,8 @@ def test_a_saved_classifier_names_the_classes_of_any_image_file(
     course = make_course()
     task = new_task(course, hed)
     training.train(task)
-    file = saved.save(tmp_path / saved.OWN, task, {"weights": hed.weights})
-    trained = saved.load(file)
+    file = classifier.save(tmp_path / classifier.OWN, task, {"weights": hed.weights})
+    trained = classifier.load(file)
     image = tiny_faces / "test" / course.data.test.files[0]
     found = trained.probabilities(image)
     expected = scores.probabilities(task.whole, course.data.test.images[:1], 1)[0]
@@ -351,12 +350,12 @@ def test_a_saved_classifier_names_the_classes_of_any_image_file(
 
 def test_a_classifier_with_foreign_names_is_refused(make_course, hed, tmp_path):
     task = new_task(make_course(), hed)
-    file = saved.save(tmp_path / saved.OWN, task, {"classes": ["a", "b"]})
+    file = classifier.save(tmp_path / classifier.OWN, task, {"classes": ["a", "b"]})
     with pytest.raises(DataError, match="does not fit its own description .* run notebook 04"):
-        saved.load(file)
+        classifier.load(file)
     file.unlink()
     with pytest.raises(DataError, match="run notebook 04"):
-        saved.load(file)
+        classifier.load(file)
 
 
 def test_images_on_the_list_are_left_out(make_course):
@@ -536,13 +535,13 @@ def test_mirrored_features_are_those_of_mirrored_images(make_course, hed):
 
 def test_freeze_knows_five_choices(hed):
     with pytest.raises(KeyError):
-        classifier.freeze(hed.model, "block1")
+        surgery.freeze(hed.model, "block1")
     convolutions = {"head": 0, "block5": 3, "block4": 6, "block3": 9, "everything": 13}
-    assert list(classifier.LEARNING_BLOCKS) == list(convolutions)
+    assert list(surgery.LEARNING_BLOCKS) == list(convolutions)
     for choice, many in convolutions.items():
-        classifier.freeze(hed.model, choice)
+        surgery.freeze(hed.model, choice)
         assert len(hed.model.trainable_weights) == 2 * many, choice
-    classifier.freeze(hed.model, "head")  # as the other tests leave it
+    surgery.freeze(hed.model, "head")  # as the other tests leave it
 
 
 def test_a_figure_of_no_image_says_none():

@@ -65,10 +65,10 @@ RUNGS = (
     Rung("longer", "block 3, more epochs", FINE_TUNE | {"epochs": 24}),
     Rung(
         "ten_minutes",
-        "another network: half as wide, batch normalised, all of it learns",
+        "another network: a quarter as wide, batch normalised, all of it learns",
         {"recipe": "ten_minutes"},
     ),
-    Rung("hour", "more epochs, against learning by heart", {"recipe": "hour"}),
+    Rung("hour", "half as wide, more epochs, against learning by heart", {"recipe": "hour"}),
     Rung("best", "more epochs still", {"recipe": "best"}),
 )
 BY_NAME = {rung.name: rung for rung in RUNGS}

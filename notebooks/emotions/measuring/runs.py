@@ -172,8 +172,12 @@ def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def key(row: Mapping[str, Any], names: tuple[str, ...] = KEPT) -> tuple:
-    """Return what tells a kept classifier, or its row, from others; older ones know no refit."""
-    return tuple(row.get(name, False) for name in names)
+    """Return what tells a kept classifier, or its row, from others; older ones know no refit.
+
+    A recipe that cuts its network otherwise than before, from the same weights, is the same.
+    """
+    known = {**row, "weights": started_from(row["weights"])}
+    return tuple(known.get(name, False) for name in names)
 
 
 def members(runs: Path) -> list[Path]:
