@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator
 
 from emotions.measuring.runs import short
 from emotions.showing.style import (
@@ -340,6 +341,10 @@ def against_minutes(curves: pd.DataFrame, title: str) -> Figure:
             axis.plot(run["minutes"], values, label=name, markersize=5, **look)
     axis.axhline(PEOPLE, color="#555555", linestyle="--", label=f"people: {PEOPLE} %")
     axis.set(xlabel="minutes since the data were loaded", ylabel="validation accuracy (%)")
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter("")
     axis.set_title(title)
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
     return figure
