@@ -196,10 +196,12 @@ def evaluate() -> None:
     copies = scores.seen_in_training(data)
     entries = []
     for folder in folders:
+        _refuse_another_cut(folder)
         entries += runs.entries_of(data, settings, folder, copies, Progress)
     together = runs.ensemble_entries(data, settings, kept, copies)
     results, curves = course.folder / "results.json", course.folder / "curves.csv"
     earlier = read_json(results) if results.is_file() else []
+    earlier = runs.without_outdated(earlier, entries)
     if together:  # the best one stays: the others say nothing more
         together += [row for row in earlier if row["ensemble"] > 1]
         together = [max(together, key=lambda row: round(row["accuracy_validation"], 6))]
@@ -211,6 +213,18 @@ def evaluate() -> None:
     table = pd.DataFrame(runs.in_order(runs.with_earlier(points, earlier, runs.RUN)))
     write_table(curves, table.set_index("recipe"))
     write_ladder()
+
+
+def _refuse_another_cut(folder: Path) -> None:
+    """Raise a DataError if a kept run's network was cut otherwise than its recipe says now."""
+    about = runs.details(folder)
+    if about["recipe"] in RECIPES:
+        now = read_settings(recipe=about["recipe"], random_seed=about["random_seed"])
+        if "width" in runs.other_settings(folder, now):
+            raise DataError(
+                f"{folder} holds a network of width {about['width']}, its recipe now says "
+                f"{now.width}: move that folder out of {folder.parent}."
+            )
 
 
 def ship() -> None:

@@ -610,6 +610,19 @@ def test_results_of_a_recipe_that_cuts_its_network_otherwise_now_go():
         for weights in ("hed (x), half width", "hed (x), a quarter of the width", "random")
     )
     assert runs.with_earlier([new], [old, other], runs.KEPT) == [other, new]
+    earlier = [old | {"ensemble": 1}, *({"recipe": name, "weights": "hed", "ensemble": 2}
+                                        for name in ("best+hour", "best+ten"))]  # fmt: skip
+    assert runs.without_outdated(earlier, [new]) == [earlier[0], earlier[2]]
+    assert runs.without_outdated(earlier, [old]) == earlier
+
+
+def test_a_run_that_was_cut_otherwise_than_its_recipe_is_refused(tmp_path, monkeypatch):
+    about = {"recipe": "hour", "random_seed": 1, **RECIPES["hour"], "width": 0.25}
+    monkeypatch.setattr(runs, "details", lambda _: about)
+    with pytest.raises(DataError, match=r"width 0.25, its recipe now says 0.5: move that folder"):
+        run_recipes._refuse_another_cut(tmp_path / "hour-hed-1")
+    about["width"] = 0.5
+    run_recipes._refuse_another_cut(tmp_path / "hour-hed-1")
 
 
 def test_runs_of_one_recipe_stand_together_and_views_as_they_came():

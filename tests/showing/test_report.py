@@ -111,6 +111,7 @@ OWN = {"trainable": "everything", "recipe": "ten_minutes", **RECIPES["ten_minute
 @pytest.mark.parametrize(
     "training, name",
     [(OWN, "recipe ten_minutes"), (OWN | {"epochs": 1}, "recipe ten_minutes with changes"),
+     (OWN | {"mixup": 0.4}, "recipe ten_minutes with changes"),
      ({"trainable": "block5"}, "block5 learns, head on pool5 average"), ({}, None)],
 )  # fmt: skip
 def test_what_a_student_trained_stands_beside_the_best_classifier(tmp_path: Path, training, name):

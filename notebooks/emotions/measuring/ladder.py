@@ -65,10 +65,10 @@ RUNGS = (
     Rung("longer", "block 3, more epochs", FINE_TUNE | {"epochs": 24}),
     Rung(
         "ten_minutes",
-        "another network: a quarter as wide, batch normalised, all of it learns",
+        "another network: a quarter of the width, batch normalised, all of it learns",
         {"recipe": "ten_minutes"},
     ),
-    Rung("hour", "half as wide, more epochs, against learning by heart", {"recipe": "hour"}),
+    Rung("hour", "half of the width, more epochs, against learning by heart", {"recipe": "hour"}),
     Rung("best", "more epochs still", {"recipe": "best"}),
 )
 BY_NAME = {rung.name: rung for rung in RUNGS}
@@ -163,7 +163,8 @@ def already_known(rungs: pd.DataFrame, measured: pd.DataFrame) -> str:
         f"{rungs_of_both} climbed from random weights too, once each. Pre-training is worth most "
         f"on `{most}`, {_worth(both.loc[most])}{also}. Where random weights come highest, on "
         f"`{highest}`, it is {_worth(both.loc[highest])}. The top of the ladder is "
-        f"{top['accuracy_validation']:.1%} ({where}).{_over_seeds(measured)}"
+        f"{top['accuracy_validation']:.1%} of the validation split ({where})."
+        f"{_over_seeds(measured)}"
     )
 
 

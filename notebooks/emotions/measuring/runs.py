@@ -153,10 +153,24 @@ def with_earlier(
     """Return new rows, and before them the earlier ones of runs that have no new row.
 
     Runs are kept where they were trained, results wherever the course goes. `run` names the
-    columns that tell runs apart.
+    columns that tell runs apart. A recipe that cuts its network otherwise than before, from the
+    same weights, has new rows.
     """
-    new = {key(row, run) for row in rows}
-    return [row for row in earlier if key(row, run) not in new] + rows
+    new = {_uncut(row, run) for row in rows}
+    return [row for row in earlier if _uncut(row, run) not in new] + rows
+
+
+def without_outdated(
+    earlier: list[dict[str, Any]], rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the earlier rows without ensembles of a recipe that new rows cut otherwise."""
+    weights = {_uncut(row): row["weights"] for row in rows}
+    cut = {
+        row["recipe"]
+        for row in earlier
+        if weights.get(_uncut(row), row["weights"]) != row["weights"]
+    }
+    return [row for row in earlier if row["ensemble"] == 1 or not cut & {*row["recipe"].split("+")}]
 
 
 def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -172,12 +186,12 @@ def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def key(row: Mapping[str, Any], names: tuple[str, ...] = KEPT) -> tuple:
-    """Return what tells a kept classifier, or its row, from others; older ones know no refit.
+    """Return what tells a kept classifier, or its row, from others; older ones know no refit."""
+    return tuple(row.get(name, False) for name in names)
 
-    A recipe that cuts its network otherwise than before, from the same weights, is the same.
-    """
-    known = {**row, "weights": started_from(row["weights"])}
-    return tuple(known.get(name, False) for name in names)
+
+def _uncut(row: Mapping[str, Any], names: tuple[str, ...] = KEPT) -> tuple:
+    return key({**row, "weights": started_from(row["weights"])}, names)
 
 
 def members(runs: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from emotions.files import read_json
 from emotions.measuring import runs
 from emotions.recipes import RECIPES
-from emotions.settings import ROOT
+from emotions.settings import ROOT, Settings
 from emotions.showing import plots
 
 # Published by the seed project, github.com/Rutatu/cds-visual_Self_assigned_project, in
@@ -90,8 +90,11 @@ def in_notebook_4(training: Mapping[str, Any]) -> str:
     """Return what the classifier of notebook 4 is: its recipe, or what learns and from what."""
     recipe = training.get("recipe", "seed")
     if recipe != "seed":
-        values = RECIPES.get(recipe, {})  # of an older course it may have another name
-        same = all(training.get(name) == value for name, value in values.items())
+        wanted = Settings.model_construct().of("training")
+        wanted |= RECIPES.get(recipe, training)  # of an older course it may have another name
+        for name in ("recipe", "deterministic"):  # a name for the others; the last digits
+            del wanted[name]
+        same = all(training.get(name, value) == value for name, value in wanted.items())
         return f"recipe {recipe}{'' if same else ' with changes'}, notebook 4"
     learns = training.get("trainable", "head")
     also = "" if learns == "head" else f"{learns} learns, "
