@@ -466,7 +466,7 @@ def test_what_pretraining_is_worth_is_counted_where_both_were_climbed():
     assert "random seeds" not in said
     assert "2 rungs" in said and "most on `mirror`, +10.0 points (55.0% against 45.0%)" in said
     assert "least on `mean`, -5.0 points" in said and "highest, on `mirror`, it is" in said
-    assert "60.0% (`longer`, weights hed)" in said
+    assert "60.0% of the validation split (`longer`, weights hed)" in said
     several = of_seeds(hed=(0.7, 0.72, 0.71), random=(0.5, 0.52))
     one = ladder.already_known(climbed(mean=(0.3, 0.2), pool3=(0.5, None)), several)
     assert "1 rung " in one and "least" not in one
