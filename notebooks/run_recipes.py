@@ -29,7 +29,7 @@ from emotions.files import DataError, read_json, replacing, write_json, write_ta
 from emotions.measuring import classifier, ladder, model_card, runs, scores
 from emotions.network import backbone as backbones
 from emotions.recipes import RECIPES
-from emotions.settings import WEIGHTS, read_settings
+from emotions.settings import WEIGHTS, Settings, read_settings
 from emotions.showing.progress import Progress
 from emotions.training import task as training
 
@@ -51,13 +51,7 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
     settings, data = course.settings, course.data
     folder = runs_folder(course) / name
     if runs.is_finished(folder):
-        other = runs.other_settings(folder, settings)
-        if other:
-            differ = (f"{each} {had} instead of {now}" for each, (had, now) in other.items())
-            sys.exit(
-                f"{folder} holds a training with {', '.join(differ)}: move that folder away, or "
-                "give the settings that it has, then give the same command again."
-            )
+        refuse_other_settings(folder, settings)
         print(f"{name}: there already.")
         return folder
     refit = chosen is not None
@@ -103,6 +97,17 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
     )
     print(f"{name}: {words}.")
     return folder
+
+
+def refuse_other_settings(folder: Path, settings: Settings) -> None:
+    """End the command if a kept run had other settings."""
+    other = runs.other_settings(runs.details(folder), settings)
+    if other:
+        differ = (f"{each} {had} instead of {now}" for each, (had, now) in other.items())
+        sys.exit(
+            f"{folder} holds a training with {', '.join(differ)}: move that folder away, or "
+            "give the settings that it has, then give the same command again."
+        )
 
 
 def _shown_by(course: opening.Course, chosen: Path) -> dict:
@@ -194,9 +199,13 @@ def evaluate() -> None:
     if not folders:
         raise DataError(f"There is no finished training of a recipe in {kept}: train one first.")
     copies = scores.seen_in_training(data)
+    for folder in folders:  # a trial must not stand for the recipe
+        about = runs.details(folder)
+        if about["recipe"] in RECIPES:  # an earlier one has a name of its own
+            usual = read_settings(recipe=about["recipe"], random_seed=about["random_seed"])
+            refuse_other_settings(folder, usual)
     entries = []
     for folder in folders:
-        _refuse_another_cut(folder)
         entries += runs.entries_of(data, settings, folder, copies, Progress)
     together = runs.ensemble_entries(data, settings, kept, copies)
     results, curves = course.folder / "results.json", course.folder / "curves.csv"
@@ -213,18 +222,6 @@ def evaluate() -> None:
     table = pd.DataFrame(runs.in_order(runs.with_earlier(points, earlier, runs.RUN)))
     write_table(curves, table.set_index("recipe"))
     write_ladder()
-
-
-def _refuse_another_cut(folder: Path) -> None:
-    """Raise a DataError if a kept run's network was cut otherwise than its recipe says now."""
-    about = runs.details(folder)
-    if about["recipe"] in RECIPES:
-        now = read_settings(recipe=about["recipe"], random_seed=about["random_seed"])
-        if "width" in runs.other_settings(folder, now):
-            raise DataError(
-                f"{folder} holds a network of width {about['width']}, its recipe now says "
-                f"{now.width}: move that folder out of {folder.parent}."
-            )
 
 
 def ship() -> None:

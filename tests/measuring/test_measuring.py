@@ -1,6 +1,7 @@
 """Views, intervals, calibration, augmentation, recipes, the saved file, Grad-CAM, photos."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -616,13 +617,23 @@ def test_results_of_a_recipe_that_cuts_its_network_otherwise_now_go():
     assert runs.without_outdated(earlier, [old]) == earlier
 
 
-def test_a_run_that_was_cut_otherwise_than_its_recipe_is_refused(tmp_path, monkeypatch):
-    about = {"recipe": "hour", "random_seed": 1, **RECIPES["hour"], "width": 0.25}
+@pytest.mark.parametrize("changed, said", [
+    ({"width": 0.25}, "width 0.25 instead of 0.5: move that folder"),
+    ({"mixup": 0.4}, "mixup 0.4 instead of 0.0: move that folder"),
+    ({}, None), ({"recipe": "an earlier one", "width": 0.25}, None),
+])  # fmt: skip
+def test_a_run_that_was_trained_otherwise_than_its_recipe_says_is_refused(
+    tmp_path, monkeypatch, changed, said
+):
+    about = {"recipe": "hour", "random_seed": 1, **RECIPES["hour"]} | changed
+    course = SimpleNamespace(settings=read_settings(data=tmp_path), data=SimpleNamespace(name="x"))
+    monkeypatch.setattr(opening, "open_course", lambda: course)
+    monkeypatch.setattr(runs, "finished", lambda *_, **__: [tmp_path / "hour-hed-1"])
     monkeypatch.setattr(runs, "details", lambda _: about)
-    with pytest.raises(DataError, match=r"width 0.25, its recipe now says 0.5: move that folder"):
-        run_recipes._refuse_another_cut(tmp_path / "hour-hed-1")
-    about["width"] = 0.5
-    run_recipes._refuse_another_cut(tmp_path / "hour-hed-1")
+    monkeypatch.setattr(scores, "seen_in_training", lambda _: None)
+    monkeypatch.setattr(runs, "entries_of", lambda *_: sys.exit("measured"))
+    with pytest.raises(SystemExit, match=said or "measured"):
+        run_recipes.evaluate()
 
 
 def test_runs_of_one_recipe_stand_together_and_views_as_they_came():

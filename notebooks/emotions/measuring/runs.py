@@ -274,22 +274,22 @@ def best_run(runs: Path) -> Path:
     return max(folders, key=lambda folder: details(folder)["accuracy_validation"])
 
 
-def other_settings(folder: Path, settings: Settings) -> dict[str, tuple[Any, Any]]:
-    """Return what a kept run was trained with otherwise: name -> (the run's value, the wanted).
+def other_settings(about: Mapping[str, Any], settings: Settings) -> dict[str, tuple[Any, Any]]:
+    """Return what a run was trained with otherwise: name -> (the run's value, the wanted).
 
-    A setting that is younger than the run had its default then.
+    `about` are the run's details. A setting that is younger than the run had its default then.
     """
     wanted = settings.of("training") | {"random_seed": settings.random_seed}
     for name in ("recipe", "deterministic"):  # a name for the others; the last digits
         del wanted[name]
-    had = Settings.model_construct().of("training") | details(folder)
+    had = Settings.model_construct().of("training", "given") | about
     return {name: (had[name], value) for name, value in wanted.items() if had[name] != value}
 
 
 def made_with(runs: Path, settings: Settings) -> list[Path]:
     """Return the finished runs that were trained with these settings, under whatever name."""
     folders = finished(runs, refits=False)
-    return [folder for folder in folders if not other_settings(folder, settings)]
+    return [folder for folder in folders if not other_settings(details(folder), settings)]
 
 
 def learning_curves(runs: Path) -> pd.DataFrame:

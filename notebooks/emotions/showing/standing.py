@@ -90,12 +90,11 @@ def in_notebook_4(training: Mapping[str, Any]) -> str:
     """Return what the classifier of notebook 4 is: its recipe, or what learns and from what."""
     recipe = training.get("recipe", "seed")
     if recipe != "seed":
-        wanted = Settings.model_construct().of("training")
-        wanted |= RECIPES.get(recipe, training)  # of an older course it may have another name
-        for name in ("recipe", "deterministic"):  # a name for the others; the last digits
-            del wanted[name]
-        same = all(training.get(name, value) == value for name, value in wanted.items())
-        return f"recipe {recipe}{'' if same else ' with changes'}, notebook 4"
+        other = set()
+        if recipe in RECIPES:  # of an older course it may have another name
+            usual = Settings.model_construct(**RECIPES[recipe])
+            other = runs.other_settings(training, usual).keys() - {"random_seed"}
+        return f"recipe {recipe}{' with changes' if other else ''}, notebook 4"
     learns = training.get("trainable", "head")
     also = "" if learns == "head" else f"{learns} learns, "
     return f"{also}head on {training['layer']} {training['pooling']}, notebook 4"
