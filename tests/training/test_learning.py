@@ -487,6 +487,15 @@ def test_baselines_are_between_chance_and_perfect(make_course):
     assert 0.25 < found["logistic regression on pixels"] < 1
 
 
+def test_the_linear_baseline_sees_large_images_smaller():
+    """All pixels of 5,000 colour photos of 224 pixels would be 3 GB."""
+    small = np.random.default_rng(0).integers(0, 255, (5, 48, 48, 3)).astype(np.uint8)
+    large = small.repeat(3, axis=1).repeat(3, axis=2)
+    for images in (small, large):
+        pixels = scores._pixels(images, np.array([3, 1]))
+        np.testing.assert_array_equal(pixels, small[[3, 1]].reshape(2, -1).astype("f4") / 255)
+
+
 def test_keras_own_picture_needs_no_system_graphviz(tmp_path, hed, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     model = keras.Model(hed.model.input, hed.model.output)

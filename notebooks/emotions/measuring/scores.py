@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+import cv2
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
@@ -26,6 +27,7 @@ from emotions.network.quiet_keras import keras
 VIEWS = (1, 2, 10)
 SHIFT = 1 / 16  # of the side: how far the crops of the ten views lie from the middle
 RESAMPLES = 2000
+LINEAR_SIDE = 48  # pixels; larger images are shrunk for the linear model, or they fill memory
 BINS = 15  # of the expected calibration error, as in Guo et al. 2017, arXiv:1706.04599
 
 
@@ -102,10 +104,11 @@ def baselines(
     """Return the test accuracy, 0 to 1, of two classifiers that know nothing of faces.
 
     The largest class always, and logistic regression on 100 principal components of the pixels
-    (fewer if there are fewer images), fitted on some rows of the training images.
+    (fewer if there are fewer images), fitted on some rows of the training images. Images larger
+    than 48 pixels are shrunk to that.
     """
-    train_pixels = _pixels(train.images[rows])
-    test_pixels = _pixels(test.images)
+    train_pixels = _pixels(train.images, rows)
+    test_pixels = _pixels(test.images, np.arange(len(test)))
     components = max(1, min(100, len(rows) - 1, train_pixels.shape[1]))
     models = {
         "always the largest class": DummyClassifier(strategy="most_frequent"),
@@ -118,8 +121,16 @@ def baselines(
     }
 
 
-def _pixels(images: np.ndarray) -> np.ndarray:
-    return images.reshape(len(images), -1).astype(np.float32) / 255
+def _pixels(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return some images uint8 (n, side, side, channels) as float32 (rows, values), 0 to 1."""
+    side, channels = min(images.shape[1], LINEAR_SIDE), images.shape[-1]
+    pixels = np.empty((len(rows), side * side * channels), np.float32)
+    for place, row in enumerate(rows):
+        image = images[row]
+        if side < len(image):
+            image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+        pixels[place] = image.ravel()
+    return pixels / 255
 
 
 def views_of(images: np.ndarray, views: int) -> Iterator[np.ndarray]:
