@@ -6,7 +6,7 @@ import tensorflow as tf
 from emotions.course import opening
 from emotions.measuring import classifier
 from emotions.network import head as surgery
-from emotions.network.backbone import activated, build, copy, precision
+from emotions.network.backbone import WeightsError, activated, build, copy, precision
 from emotions.network.inputs import network_input
 from emotions.network.inside import activation_maps
 from emotions.network.normalisation import BatchNormalization
@@ -254,6 +254,10 @@ def test_the_whole_recipe_trains_saves_and_loads(tiny_course, tmp_path):
     training.train(task)
     for one, other in zip(norm.get_weights(), before, strict=True):
         assert (one != other).any()  # scale, offset and both averages have learnt
+    with pytest.raises(WeightsError, match="has learnt since it was opened: open it again"):
+        training.prepare(course.settings, course.data, backbone, policy)
+    with pytest.raises(WeightsError, match="has learnt since"):  # nor may the cache keep its maps
+        course.features(backbone, np.arange(9), ["pool3"])
     classifier.save(tmp_path / "c.safetensors", task, {}, np.float16)
     model = classifier.load(tmp_path / "c.safetensors").model
     images = course.data.test.images[:8].astype(np.float32)

@@ -34,7 +34,7 @@ TITLES = {
 
 
 class WeightsError(DataError):
-    """Weights that are not there, cannot be had or do not fit VGG-Face; names file and mend."""
+    """Weights that are not there, cannot be had or do not fit VGG-Face; says what and the mend."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,14 @@ class Backbone:
     model: keras.Model  # VGG16 without its top: float (n, size, size, 3) BGR -> pool5
     weights: str  # what to call the weights in figures and reports
     digest: str  # of all parameters, see `digest`: part of every cache's key
+
+    def check_unchanged(self) -> None:
+        """Raise a WeightsError if layers have learnt since, so that this is another network now."""
+        if digest(self.model) != self.digest:
+            raise WeightsError(
+                f"The backbone ({self.weights}) has learnt since it was opened: open it again "
+                "(`opening.open_backbone`), so that this begins with its own weights."
+            )
 
 
 def build(weights: str, image_size: int, folder: Path, random_seed: int) -> Backbone:

@@ -81,8 +81,8 @@ def features(
     """Return features of all images, from the cache or computed now in one pass.
 
     Each is a read-only memory map, float16 (n, ...), in a folder of its own that is written whole
-    or not at all. One that is too large for float16 is an OverflowError. `data_key` names the
-    images: the data's fingerprint and the split.
+    or not at all. One that is too large for float16 is an OverflowError, a backbone that has learnt
+    meanwhile a WeightsError. `data_key` names the images: the data's fingerprint and the split.
     """
     homes = [folder / cache_key(data_key, backbone.digest, spec) for spec in specs]
     if any(_cached(home, len(images)) is None for home in homes):
@@ -90,6 +90,7 @@ def features(
             wanted = dict(zip(homes, specs, strict=True))
             missing = {h: spec for h, spec in wanted.items() if _cached(h, len(images)) is None}
             if missing:
+                backbone.check_unchanged()
                 model = extractor(images.images.shape[1:], backbone, list(missing.values()))
                 _compute(model, images.images, missing, progress)
     return [np.load(home / "features.npy", mmap_mode="r") for home in homes]

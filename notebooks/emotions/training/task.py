@@ -12,7 +12,7 @@ from emotions.data.copies import copy_groups
 from emotions.data.faces import FaceData
 from emotions.loops import Progress
 from emotions.network import head as surgery
-from emotions.network.backbone import Backbone, digest, precision
+from emotions.network.backbone import Backbone, precision
 from emotions.network.features import FeatureSpec, channel_statistics, feature_layer, features
 from emotions.network.inputs import channel_mean, network_input, split_off_validation
 from emotions.network.quiet_keras import keras
@@ -147,7 +147,9 @@ def prepare(
     The backbone is built for `settings.image_size` under the dtype policy `policy`; `left_out`,
     bool (n,), are training images to leave out. A `refit` learns the validation images too and
     ends with its last epoch, as scikit-learn's GridSearchCV trains what it has chosen once more.
+    A backbone that has learnt since it was opened is a WeightsError.
     """
+    backbone.check_unchanged()
     training, validation = split_rows(data, settings, left_out)
     if refit:
         training = np.sort(np.concatenate([training, validation]))
@@ -189,7 +191,7 @@ def prepare(
         whole,
         change,
         block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
-        digest(backbone.model),
+        backbone.digest,
         policy,
         tuple((v, keras.ops.convert_to_numpy(v)) for v in model.variables),
         refit,
