@@ -42,6 +42,16 @@ def test_after_halving_the_report_counts_the_fits_that_were_done(
     assert said[1].data.startswith("36 fits of 10 epochs")
 
 
+def test_the_report_says_that_a_training_was_stopped(tmp_path: Path):
+    results = halved(tmp_path)
+    results.content["training"]["accuracy_test_parts"] = {}
+    results.content["training"] |= {"best_epoch": 2, "epochs": 9}
+    assert ", 3 epochs)" in results.summary().data and "9" not in results.training_result().data
+    results.content["training"]["stopped"] = True
+    assert ", 3 of 9 (stopped) epochs)" in results.summary().data
+    assert "3 of 9 (stopped)" in results.training_result().data
+
+
 def recipe(name: str, views: int, validation: float, test: float, **changes: object) -> dict:
     """Return a row of `results.json`."""
     row = {

@@ -126,7 +126,7 @@ class Results:
             verdict = "is no better than"
         return Markdown(
             f"The network of notebook 4 ({layer}, {training['optimizer']}, "
-            f"learning rate {training['learning_rate']:g}, {training['epochs_run']} epochs) gets "
+            f"learning rate {training['learning_rate']:g}, {_epochs(training)} epochs) gets "
             f"**{training['accuracy_test']:.1%}** of the test images right. It {verdict} logistic "
             f"regression on pixels, which gets {linear:.1%}. The best of {combinations} "
             f"combinations of the grid search gets {grid['accuracy_test']:.1%}. A head on "
@@ -172,6 +172,7 @@ class Results:
         training = self.content["training"]
         rows = ["epochs_run", "best_epoch", "accuracy_validation", "accuracy_test"]
         values = {name.replace("_", " "): training[name] for name in rows}
+        values["epochs run"] = _epochs(training)
         values |= {f"accuracy on the {part} part of the test": value
                    for part, value in training["accuracy_test_parts"].items()}  # fmt: skip
         shown = {k: f"{v:.1%}" if k.startswith("accuracy") else str(v) for k, v in values.items()}
@@ -308,6 +309,12 @@ def recipes_table(measured: pd.DataFrame) -> HTML:
     shown = shown.rename(columns=shares | {"random_seed": "random seed"})
     formats = {title: "{:.0f}" if title == "minutes" else "{:.1%}" for title in shares.values()}
     return _table(shown.set_index("recipe"), formats)
+
+
+def _epochs(training: dict[str, Any]) -> str:
+    """Return how many epochs a training had; of a stopped one also how many it was to have."""
+    run = training["epochs_run"]
+    return f"{run} of {training['epochs']} (stopped)" if training.get("stopped") else str(run)
 
 
 def _table(table: pd.DataFrame, formats: dict[str, str] | None = None) -> HTML:

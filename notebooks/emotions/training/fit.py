@@ -33,6 +33,12 @@ class Run:
     best_epoch: int  # the first of the highest validation accuracy, of a refit the last; 0: none
     seconds: float  # spent fitting, interrupted parts included
     stopped: bool  # before its last epoch; then its checkpoint is kept, to go on from
+    checkpoint: Path  # there if it was stopped, or if `keep_checkpoint` asked for it
+
+    def forget_checkpoint(self) -> None:
+        """Delete the checkpoint of a training that has ended, once its result lies elsewhere."""
+        if not self.stopped:
+            self.checkpoint.unlink(missing_ok=True)
 
 
 def train(
@@ -41,13 +47,15 @@ def train(
     on_epoch: OnEpoch | None = None,
     stop: threading.Event | None = None,
     checkpoint_every: float = 5.0,
+    keep_checkpoint: bool = False,
 ) -> Run:
     """Fit the part that learns; the model ends with the weights of its best epoch.
 
     Interrupt the kernel or set `stop` to end early, within a second or a batch and the scoring of
     the validation images behind it: what was learnt is kept. A training that was stopped or killed
     goes on from its last checkpoint, to the same result; one that has ended begins anew. `on_epoch`
-    gets the history so far; `checkpoint_every` is in seconds.
+    gets the history so far; `checkpoint_every` is in seconds. With `keep_checkpoint` the last one
+    stays until `Run.forget_checkpoint`, so that what was learnt is not lost before it is saved.
     """
     keeper = Keeper(task, on_epoch, stop, checkpoint_every)
     call = arguments(task, keeper)
@@ -56,7 +64,7 @@ def train(
     except KeyboardInterrupt:  # which keeps Keras from telling its callbacks that it has ended
         for callback in call["callbacks"]:
             callback.on_train_end()
-    return keeper.finish()
+    return keeper.finish(keep_checkpoint=keep_checkpoint)
 
 
 def arguments(task: "Task", keeper: "Keeper") -> dict:
@@ -163,7 +171,8 @@ class Keeper(keras.callbacks.Callback):
         task.model.optimizer.build(task.model.trainable_variables)
         variables, self.best_weights = self._variables(), task.model.get_weights()
         kept = read_checkpoint(self.file, variables, self.best_weights)
-        if kept is not None:
+        ended = kept is not None and len(kept[0]["history"]) == task.settings.epochs
+        if kept is not None and not (ended and task.begun.is_set()):
             state, values, self.best_weights = kept
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
@@ -223,15 +232,17 @@ class Keeper(keras.callbacks.Callback):
         """Return the time spent fitting so far, interrupted parts included."""
         return self.earlier_seconds + time.monotonic() - self.started
 
-    def finish(self) -> Run:
-        """Put the best weights into the model and return the run."""
+    def finish(self, *, keep_checkpoint: bool = False) -> Run:
+        """Put the best weights into the model and return the run; see `train`."""
         self.task.model.set_weights(self.best_weights)
         stopped = self.cut or len(self.history) < self.task.settings.epochs
-        if not stopped:
-            self.file.unlink(missing_ok=True)
         history = self.table()
         best = int(history["val_accuracy"].idxmax()) if len(history) else 0
-        return Run(history, len(history) if self.task.refit else best, self.seconds(), stopped)
+        best = len(history) if self.task.refit else best
+        run = Run(history, best, self.seconds(), stopped, self.file)
+        if not keep_checkpoint:
+            run.forget_checkpoint()
+        return run
 
 
 def read_checkpoint(
