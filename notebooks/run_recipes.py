@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Sequence
 from itertools import product
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +62,7 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
         settings, data, backbone, policy, left_out=left_out, refit=refit, progress=Progress
     )
     prepared = time.monotonic() - start
-    run = training.train(task, on_epoch=_say)
+    run = training.train(task, on_epoch=_say, keep_checkpoint=True)
     if run.stopped:
         sys.exit(
             f"{name}: stopped after epoch {len(run.history)} of {settings.epochs}. It does not "
@@ -92,6 +91,7 @@ def train_one(name: str, changes: dict, chosen: Path | None = None) -> Path:
     for stale in folder.glob("predictions_*.npz"):
         stale.unlink()
     classifier.save(folder / classifier.SHIPPED, task, details, np.float16)
+    run.forget_checkpoint()
     words = (
         "kept" if refit else f"{details['accuracy_validation']:.1%} of the validation split right"
     )
@@ -227,25 +227,26 @@ def evaluate() -> None:
 def ship() -> None:
     """Copy the single classifier with the best validation accuracy to the results, with a card.
 
-    One from another machine that is there already stays if its validation accuracy is higher.
+    The accuracy is that of `results.json`, of one view or several, whichever is best. A classifier
+    from another machine that is there already stays if its is higher.
     """
     course = opening.open_course()
-    best = runs.best_run(runs_folder(course))
     target, results = course.folder / classifier.SHIPPED, course.folder / "results.json"
-    about = runs.details(best)
     measured = read_json(results) if results.is_file() else []
-    if runs.key(about) not in map(runs.key, measured):
-        raise DataError(
-            f"{results} has no row of {best.name}: run `run_recipes.py evaluate` first."
-        )
-    found, rank = about["accuracy_validation"], itemgetter("accuracy_validation", "refit")
-    shipped = {"accuracy_validation": 0, "refit": False}
-    shipped |= classifier.read_details(target) if target.is_file() else {}
-    if rank(shipped) > rank(about):
+    for each in runs.members(runs_folder(course)):
+        if not runs.rows_of(runs.details(each), measured):
+            raise DataError(
+                f"{results} has no row of {each.name}: run `run_recipes.py evaluate` first."
+            )
+    best = runs.best_run(runs_folder(course), measured)
+    about = runs.details(best)
+    shipped = classifier.read_details(target) if target.is_file() else {}
+    found, before = (runs.validation_of(one, measured) for one in (about, shipped))
+    if (before, shipped.get("refit", False)) > (found, about["refit"]):
         write_card(course.folder)
         print(
             f"{best.name} finds {found:.1%} of the validation split, what ships already "
-            f"{shipped['accuracy_validation']:.1%}: {target} stays."
+            f"{before:.1%}: {target} stays."
         )
         return
     with replacing(target) as temporary:
@@ -293,13 +294,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("train", help="train recipes")
     one.add_argument("recipes", nargs="+", choices=list(RECIPES))
-    one.add_argument("--weights", nargs="+", default=["auto"])
-    one.add_argument("--seeds", type=int, nargs="+", default=[2013])
+    given = "where there are none, those of the EMOTIONS_* variables, or the course's own"
+    one.add_argument("--weights", nargs="+", help=given)
+    one.add_argument("--seeds", type=int, nargs="+", help=given)
     one.add_argument(
         "--refit", action="store_true", help="then train once more, on all training images"
     )
     rungs = commands.add_parser("ladder", help="train rungs of the ladder")
-    rungs.add_argument("--weights", nargs="+", default=["auto"])
+    rungs.add_argument("--weights", nargs="+", help=given)
     names = list(ladder.BY_NAME)
     rungs.add_argument("--rungs", nargs="+", choices=names, default=names)
     actions = {"evaluate": evaluate, "ship": ship, "check": check}
@@ -307,10 +309,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         commands.add_parser(name, help=action.__doc__)
     wanted = parser.parse_args(arguments)
     with clear_endings():
+        usual = read_settings()
         if wanted.command == "train":
-            train(wanted.recipes, wanted.weights, wanted.seeds, refit=wanted.refit)
+            weights, seeds = wanted.weights or [usual.weights], wanted.seeds or [usual.random_seed]
+            train(wanted.recipes, weights, seeds, refit=wanted.refit)
         elif wanted.command == "ladder":
-            climb(wanted.rungs, wanted.weights)
+            climb(wanted.rungs, wanted.weights or [usual.weights])
         else:
             actions[wanted.command]()
 

@@ -593,8 +593,51 @@ def test_a_refit_learns_all_images_and_is_told_by_what_was_chosen(at_home, monke
     assert warmth == refit["temperature"] == pytest.approx(rows[1, False]["temperature"])
     (at_home / "frozen_plus-hed-1").rename(at_home / "elsewhere")  # then it is told by nothing
     assert [folder.name for folder in runs.finished(at_home)] == ["elsewhere"]
+    rows = json.loads(results.read_text())
+    results.write_text(json.dumps([row | {"minutes": 2 * row["minutes"]} for row in rows]))
+    with pytest.raises(DataError, match="has no row of the classifier that ships"):
+        run_recipes.write_card(file.parent)  # those rows are of another training of that name
     card = results.with_name("MODEL_CARD.md").read_text(encoding="utf-8")
     assert "--seeds 1 --refit\n" in card and "kept: epoch 4. This is a refit" in card
+
+
+def test_what_was_learnt_is_not_lost_if_it_cannot_be_saved(at_home, monkeypatch, capsys):
+    train, save, often = training.train, classifier.save, {"checkpoint_every": 0}
+    monkeypatch.setattr(training, "train", lambda task, **more: train(task, **(more | often)))
+
+    def full(*given):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(classifier, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        run_recipes.main(["train", "seed"])
+    assert "epoch 4:" in capsys.readouterr().out
+    monkeypatch.setattr(classifier, "save", save)
+    run_recipes.main(["train", "seed"])
+    assert "epoch" not in capsys.readouterr().out
+    assert len(runs.finished(at_home)) == 1
+    assert not list((at_home.parents[1] / "cache" / "training").iterdir())
+
+
+def test_weights_and_seed_that_no_option_names_are_those_of_the_environment(at_home, monkeypatch):
+    monkeypatch.setenv("EMOTIONS_WEIGHTS", "random")
+    monkeypatch.setenv("EMOTIONS_RANDOM_SEED", "7")
+    run_recipes.main(["train", "seed"])
+    assert [folder.name for folder in runs.finished(at_home)] == ["seed-random-7"]
+
+
+def test_the_best_run_is_that_with_the_best_row_whichever_views_it_has(monkeypatch, tmp_path):
+    about = {"weights": "hed", "random_seed": 1, "refit": False, "minutes": 3.0}
+    monkeypatch.setattr(runs, "members", lambda kept: [kept / "hour", kept / "best"])
+    monkeypatch.setattr(runs, "details", lambda folder: about | {"recipe": folder.name})
+    rows = [
+        about | {"recipe": name, "views": views, "ensemble": 1, "accuracy_validation": share}
+        for name, views, share in (("hour", 1, 0.7), ("hour", 10, 0.7), ("best", 1, 0.6),
+                                   ("best", 10, 0.8))
+    ]  # fmt: skip
+    assert runs.best_run(tmp_path, rows).name == "best"
+    another = rows[:3] + [rows[3] | {"minutes": 3.1}]  # of another training of that name
+    assert runs.best_run(tmp_path, another).name == "hour"
 
 
 def test_results_from_before_there_were_refits_stay(tmp_path):

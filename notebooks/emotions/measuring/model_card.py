@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from emotions.files import read_json
-from emotions.measuring.runs import key, short, started_from
+from emotions.files import DataError, read_json
+from emotions.measuring.runs import rows_of, short, started_from
 from emotions.network.backbone import TITLES
 
 TEMPLATE = Path(__file__).with_suffix(".md")
@@ -27,12 +27,16 @@ COLUMNS = {
 
 
 def write(details: dict[str, Any], results: Path) -> str:
-    """Return the card of a classifier as Markdown, from what was saved with it and its results."""
-    entries = [
-        entry
-        for entry in read_json(results)
-        if entry["ensemble"] == 1 and key(entry) == key(details)
-    ]
+    """Return the card of a classifier as Markdown, from what was saved with it and its results.
+
+    If `results` have no row of this very training, it is a DataError.
+    """
+    entries = rows_of(details, read_json(results))
+    if not entries:
+        raise DataError(
+            f"{results} has no row of the classifier that ships ({details['recipe']}, "
+            f"{details['minutes']:.1f} minutes): run `run_recipes.py evaluate` where that was."
+        )
     own, start = short(details["weights"]), started_from(details["weights"])
     named = [name for name, title in TITLES.items() if title == start]
     again, flag = (AGAIN, " --refit") if details.get("refit") else ("", "")

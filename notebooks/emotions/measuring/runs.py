@@ -1,8 +1,9 @@
 """The kept runs of the recipes, measured alike: the table of results and the learning curves."""
 
+import math
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,23 @@ def key(row: Mapping[str, Any], names: tuple[str, ...] = KEPT) -> tuple:
     return tuple(row.get(name, False) for name in names)
 
 
+def rows_of(
+    about: Mapping[str, Any], measured: Iterable[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the rows of `results.json` that are of the single classifier with these details.
+
+    Another training of the same recipe and seed took another time.
+    """
+    alike = [row for row in measured if row["ensemble"] == 1 and key(row) == key(about)]
+    return [row for row in alike if math.isclose(row["minutes"], about["minutes"], rel_tol=1e-5)]
+
+
+def validation_of(about: Mapping[str, Any], measured: Iterable[Mapping[str, Any]]) -> float:
+    """Return the best validation accuracy of a classifier, over its views; 0 if not measured."""
+    found = rows_of(about, measured)
+    return max((row["accuracy_validation"] for row in found), default=0.0)
+
+
 def _uncut(row: Mapping[str, Any], names: tuple[str, ...] = KEPT) -> tuple:
     return key({**row, "weights": started_from(row["weights"])}, names)
 
@@ -213,16 +231,16 @@ def ensemble(data: FaceData, settings: Settings, runs: Path) -> list[Path]:
     split most, until none does (Caruana et al. 2004, "Ensemble selection from libraries of
     models"). All have the validation split of the best one, so that none had learnt from it then.
     """
-    if not members(runs):
-        return []
-    best = best_run(runs)
-    same = [folder for folder in _good(runs) if _split(folder) == _split(best)]
-    kept = {folder: predictions(data, settings, folder, 2) for folder in same}
+    kept = {folder: predictions(data, settings, folder, 2) for folder in _good(runs)}
 
     def accuracy(folders: list[Path]) -> float:
-        rows, found = kept[best][0], sum(kept[folder][1] for folder in folders)
+        rows, found = kept[folders[0]][0], sum(kept[folder][1] for folder in folders)
         return float((found.argmax(axis=1) == data.train.labels[rows]).mean())
 
+    best = max(members(runs), key=lambda folder: accuracy([folder]), default=None)
+    if best is None:
+        return []
+    same = [folder for folder in kept if _split(folder) == _split(best)]
     chosen = [best]
     while rest := [folder for folder in same if folder not in chosen]:
         another = max(rest, key=lambda folder: accuracy([*chosen, folder]))
@@ -262,8 +280,8 @@ def ensemble_entries(
     return entries
 
 
-def best_run(runs: Path) -> Path:
-    """Return the run with the highest validation accuracy among `members`."""
+def best_run(runs: Path, measured: Iterable[Mapping[str, Any]]) -> Path:
+    """Return the run among `members` with the best row of `results.json` on validation images."""
     folders = members(runs)
     if not folders:
         good = " or ".join(recipe for recipe, values in RECIPES.items() if values)
@@ -271,7 +289,7 @@ def best_run(runs: Path) -> Path:
             f"There is no finished training of {good} from pre-trained weights in {runs}: train "
             "one first."
         )
-    return max(folders, key=lambda folder: details(folder)["accuracy_validation"])
+    return max(folders, key=lambda folder: validation_of(details(folder), measured))
 
 
 def other_settings(about: Mapping[str, Any], settings: Settings) -> dict[str, tuple[Any, Any]]:
