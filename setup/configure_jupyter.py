@@ -22,17 +22,19 @@ SERVER = "jupyter_server_config.py"
 def configure(environment: Path, notebooks: Path = ROOT / "notebooks") -> Path:
     """Make nbconvert and JupyterLab in `environment` load the settings in the folder `notebooks`.
 
-    Return the file that was written for nbconvert; the server's lies beside it.
+    Return the file that was written for nbconvert; the server's lies beside it. What else stands in
+    them stays, before the course's lines.
     """
     folder = environment / "etc" / "jupyter"
     folder.mkdir(parents=True, exist_ok=True)
+    begin = "# Written by setup/configure_jupyter.py of the emotions course.\n"
     text = (
-        "# Written by setup/configure_jupyter.py of the emotions course.\n"
-        "c = get_config()  # noqa: F821\n"
+        f"{begin}c = get_config()  # noqa: F821\n"
         f"load_subconfig({NAME!r}, path={str(notebooks)!r})  # noqa: F821\n"
     )
-    for name in (NAME, SERVER):
-        (folder / name).write_text(text, encoding="utf-8")
+    for file in (folder / NAME, folder / SERVER):
+        yours = file.read_text(encoding="utf-8").split(begin)[0] if file.is_file() else ""
+        file.write_text(yours.rstrip() + "\n\n" * bool(yours.strip()) + text, encoding="utf-8")
     return folder / NAME
 
 

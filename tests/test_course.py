@@ -357,7 +357,8 @@ def test_training_by_command_line_says_where_its_files_are(
 
 
 def test_training_by_command_line_renews_the_report():
-    assert [file.stem for file in train.TO_RUN] == ["04_training", pages.REPORT]
+    names = ["04_training", "07_looking_inside", pages.REPORT]  # 7 looks into the new classifier
+    assert [file.stem for file in train.TO_RUN] == names
     assert all(file.is_file() for file in train.TO_RUN)
 
 
@@ -427,6 +428,14 @@ def test_the_reference_is_made_of_the_genuine_data_alone(
     with pytest.raises(DataError, match="of the genuine FER-2013, but here is"):
         course.make_reference()
     assert {text_of(path) for path in reference.rglob("*") if path.is_file()} == {"before"}
+
+
+def test_a_configuration_of_your_own_stays(tmp_path: Path):
+    fresh = text_of(configure(tmp_path / "fresh"))
+    own = configure(tmp_path / "own")
+    own.write_text("c.Exporter.exclude_input = True\n", encoding="utf-8")
+    for _ in range(2):
+        assert text_of(configure(tmp_path / "own")) == f"c.Exporter.exclude_input = True\n\n{fresh}"
 
 
 @pytest.mark.parametrize("place", ["root", "notebooks"])

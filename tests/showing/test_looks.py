@@ -57,6 +57,15 @@ def seen(colour: str, vision: str) -> np.ndarray:
     return rgb2lab(encoded)
 
 
+def test_a_dollar_in_a_name_is_a_dollar():
+    style.use_style()
+    figure = plots.class_counts(pd.DataFrame({"train": [3]}, index=["$20$ and $"]), "under $10$")
+    labels = figure.axes[0].get_xticklabels() + figure.axes[0].get_yticklabels()
+    assert "$20$ and $" in [label.get_text() for label in labels]
+    assert not any(label.get_parse_math() for label in [*labels, figure.axes[0].title])
+    plt.close(figure)
+
+
 @pytest.mark.parametrize("vision", VISION)
 def test_emotions_are_told_apart_with_every_vision(vision):
     lab = {name: seen(colour, vision) for name, colour in style.EMOTION_COLOURS.items()}

@@ -14,7 +14,7 @@ from emotions.data.pixels import CHANGES, Counts, common_side, decode_split, lik
 from emotions.files import DataError, new_folder, row_by_row
 from emotions.loops import Progress
 
-CACHE_VERSION = 2  # raise it when the decoding changes: old caches are then not read any more
+CACHE_VERSION = 3  # raise it when the decoding changes: old caches are then not read any more
 CACHE_FILES = ("train.npy", "test.npy")
 
 

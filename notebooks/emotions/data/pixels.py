@@ -24,6 +24,7 @@ CHANGES = {
     "animated": "Took the first picture of {} animated images.",
     "turned": "Turned {} images as their EXIF orientation says.",
     "scaled": "Scaled the values of {} images from 16 bits to 8.",
+    "dim": "{} images of 16 bits use 12 bits or fewer, and are nearly black: save them brighter.",
     "converted": "Converted {} images from inks (CMYK) or another colour space to RGB.",
     "transparent": f"Put {{}} images with transparent pixels on {BACKGROUND}.",
 }
@@ -84,7 +85,8 @@ def grey_or_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if image.mode.startswith("I"):
         # Pillow cuts such values off at 255 when it converts them; they are to be scaled.
         wide = np.clip(np.asarray(image), 0, 65535).astype(np.uint32)
-        return Image.fromarray(((wide + 128) // 257).astype(np.uint8)), ("scaled",)
+        dim = ("dim",) if 0 < wide.max() < 4096 else ()
+        return Image.fromarray(((wide + 128) // 257).astype(np.uint8)), ("scaled", *dim)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         background = Image.new("RGBA", layer.size, BACKGROUND)

@@ -97,13 +97,22 @@ def find_faces(pixels: np.ndarray) -> np.ndarray:
     object detection using a boosted cascade of simple features"). It misses turned and small
     faces, and now and then it sees a face in a pattern.
     """
-    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    cascade = _cascade()
     grey = cv2.equalizeHist(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
     found = cascade.detectMultiScale(
         grey, scaleFactor=1.1, minNeighbors=AGREEMENT, minSize=(SMALLEST_FACE, SMALLEST_FACE)
     )
     boxes = np.array(found, dtype=int).reshape(-1, 4)
     return boxes[np.argsort(-boxes[:, 2], kind="stable")]
+
+
+def _cascade() -> cv2.CascadeClassifier:
+    """Return OpenCV's cascade, read by Python: on Windows OpenCV opens no path with accents."""
+    text = (Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml").read_text()
+    content = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
+    cascade = cv2.CascadeClassifier()
+    cascade.read(content.getFirstTopLevelNode())
+    return cascade
 
 
 def emotions_in(photo: Photo, model: keras.Model, classes: Iterable[str]) -> pd.DataFrame:

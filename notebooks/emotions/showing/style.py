@@ -38,6 +38,7 @@ STYLE = {
     "axes.grid": True,
     "grid.alpha": 0.3,
     "image.cmap": "gray",
+    "text.parse_math": False,  # a $ in a name is a dollar
 }
 
 

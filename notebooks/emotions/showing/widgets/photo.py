@@ -93,8 +93,7 @@ class PhotoTaker(Shown):
         found = len(photo.boxes)
         photo = photo if found else photo.as_one_face()
         self.table = photos.emotions_in(photo, self.classifier.model, self.classifier.classes)
-        title = photo.name.replace("$", r"\$")  # a dollar sign would begin a formula
-        self.show(network_plots.photo(photo.pixels, photo.boxes, self.table, title))
+        self.show(network_plots.photo(photo.pixels, photo.boxes, self.table, photo.name))
         how = f"{found} found" if found else "none found, so the whole picture is taken as one"
         self.message.value = f"<b>{escape(photo.name)}</b>, faces: {how}.{_as_list(self.table)}"
 
