@@ -53,7 +53,7 @@ def input_explorer(
     """Choose what is subtracted and how large a face enters; see how far the answers move.
 
     The means have a name and what is subtracted from B, G, R; None divides by 255. The answers are
-    compared with those to the first one, at 48 pixels.
+    compared with those to the first one, at 48 pixels; it begins with the last one.
     """
     if backbone is None or len(images) == 0:
         return saying(NOTHING_YET)
@@ -72,7 +72,7 @@ def input_explorer(
 
     return Explorer(
         draw,
-        preparation=dropdown("preparation", means),
+        preparation=dropdown("preparation", means, list(means)[-1]),
         size=dropdown("size", SIZES),
         face=slider("face", 0, len(images) - 1),
     )
