@@ -98,6 +98,14 @@ def test_an_uploaded_photo_gets_seven_probabilities_for_each_face(tiny_classifie
     assert taker.upload.value == ()  # nothing of the picture stays
 
 
+def test_a_photo_without_a_face_is_called_a_whole_picture(tiny_classifier):
+    photo = photos.read_photo(as_file(np.full((64, 90, 3), 90, np.uint8)), "grey.png")
+    for given in (photo, photo.as_one_face()):
+        taker = widgets.PhotoTaker(tiny_classifier, given)
+        assert list(taker.table.index) == ["whole picture"] and "whole picture." in taker.words
+        assert "faces: none found" in taker.message.value and "Face 1" not in taker.message.value
+
+
 def test_what_is_no_photo_gets_one_sentence(tiny_classifier, monkeypatch):
     taker = widgets.PhotoTaker(tiny_classifier)
     whole = as_file(np.full((64, 64, 3), 90, np.uint8))

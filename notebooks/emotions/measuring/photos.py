@@ -25,6 +25,7 @@ LARGEST_FILE = 50_000_000  # bytes
 LARGEST_SIDE = 1600  # pixels; larger photos are made smaller before the search
 SMALLEST_FACE = 32  # pixels
 AGREEMENT = 6  # how many overlapping windows must agree on a face
+WHOLE = "whole picture"
 BOX = ("left", "top", "width", "height")  # what says where a face is
 
 
@@ -35,6 +36,7 @@ class Photo:
     name: str  # of its file
     pixels: np.ndarray  # uint8 (height, width, 3), RGB, turned upright as its EXIF tag says
     boxes: np.ndarray  # int (faces, 4): left, top, width, height in pixels, the largest face first
+    whole: bool = False  # no face was found, so the only box is all of the picture
 
     def crops(self, side: int, channels: int) -> np.ndarray:
         """Return the faces as a data set's images, uint8 (faces, side, side, channels)."""
@@ -49,7 +51,7 @@ class Photo:
     def as_one_face(self) -> "Photo":
         """Return the same photo with one box around all of it, for a face that was not found."""
         height, width = self.pixels.shape[:2]
-        return Photo(self.name, self.pixels, np.array([[0, 0, width, height]]))
+        return Photo(self.name, self.pixels, np.array([[0, 0, width, height]]), whole=True)
 
 
 def examples(folder: Path) -> Path:
@@ -118,12 +120,13 @@ def _cascade() -> cv2.CascadeClassifier:
 def emotions_in(photo: Photo, model: keras.Model, classes: Iterable[str]) -> pd.DataFrame:
     """Return the probability of each emotion for each face of a photo, averaged over two views.
 
-    A row per face (from 1, the largest first), a column per emotion; no row without a face.
+    A row per face (from 1, the largest first), a column per emotion; no row without a face. The row
+    of a photo that is taken as one face is called `WHOLE`.
     """
     _, side, _, channels = model.input_shape
     names = list(classes)
     faces = photo.crops(side, channels)
-    index = pd.RangeIndex(1, len(faces) + 1, name="face")
+    index = pd.Index([WHOLE] if photo.whole else range(1, len(faces) + 1), name="face")
     if len(faces) == 0:
         return pd.DataFrame(columns=names, index=index, dtype=float)
     return pd.DataFrame(scores.predict(model, faces, 2, batch=8), index, names)

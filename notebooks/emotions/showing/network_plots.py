@@ -104,14 +104,21 @@ def heat_on_faces(
     axis = figure.axes[0]
     look = {"cmap": "viridis", "alpha": 0.45, "interpolation": "bilinear", "vmin": 0, "vmax": 1}
     for face, heat in zip(list(axis.images), heats, strict=True):
-        axis.imshow(heat, extent=face.get_extent(), **look)
+        heated = axis.imshow(heat, extent=face.get_extent(), **look)
+    scale = axis.inset_axes((1.01, 0, 0.015, 0.9))
+    figure.colorbar(heated, cax=scale, label="evidence (1: the face's strongest)")
     return figure
 
 
-def photo(pixels: np.ndarray, boxes: np.ndarray, table: pd.DataFrame, title: str) -> Figure:
-    """Show a photo with a numbered frame around each face, and bars of its probabilities.
+def face_name(face: int | str) -> str:
+    """Return what to call a row of `photos.emotions_in`."""
+    return face if isinstance(face, str) else f"face {face}"
 
-    Pixels and boxes as in `photos.Photo`; the table has a row per face, a column per emotion.
+
+def photo(pixels: np.ndarray, boxes: np.ndarray, table: pd.DataFrame, title: str) -> Figure:
+    """Show a photo with a frame around each face, and bars of its probabilities.
+
+    Pixels and boxes as in `photos.Photo`, the table as `photos.emotions_in` returns it.
     """
     shown = table.head(3)
     width = [1.6] + [1] * max(1, len(shown))
@@ -120,14 +127,14 @@ def photo(pixels: np.ndarray, boxes: np.ndarray, table: pd.DataFrame, title: str
     axes[0].imshow(pixels)
     axes[0].set_axis_off()
     figure.suptitle(title)
-    for number, (left, top, across, down) in enumerate(boxes, start=1):
+    for name, (left, top, across, down) in zip(table.index, boxes, strict=True):
         frame = Rectangle((left, top), across, down, fill=False, edgecolor=ACCENT, linewidth=2)
         axes[0].add_patch(frame)
-        axes[0].text(left, top, str(number), color=ink(ACCENT), backgroundcolor=ACCENT, fontsize=9)
+        axes[0].text(left, top, str(name), color=ink(ACCENT), backgroundcolor=ACCENT, fontsize=9)
     for axis, (face, values) in zip(axes[1:], shown.iterrows(), strict=False):
         axis.barh(list(values.index), 100 * values.to_numpy(), color=colours(list(values.index)))
         axis.invert_yaxis()
-        axis.set(xlim=(0, 100), xlabel="probability (%)", title=f"face {face}")
+        axis.set(xlim=(0, 100), xlabel="probability (%)", title=face_name(face))
         axis.tick_params(labelleft=axis is axes[1])  # the names once, so that long ones have room
     if len(shown) == 0:
         axes[1].text(0.5, 0.5, "no face found", ha="center")

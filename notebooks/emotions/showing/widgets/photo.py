@@ -90,8 +90,8 @@ class PhotoTaker(Shown):
 
     def look_at(self, photo: photos.Photo) -> None:
         """Show the faces of a photo with their probabilities; without a face, of all of it."""
-        found = len(photo.boxes)
-        photo = photo if found else photo.as_one_face()
+        photo = photo if len(photo.boxes) else photo.as_one_face()
+        found = 0 if photo.whole else len(photo.boxes)
         self.table = photos.emotions_in(photo, self.classifier.model, self.classifier.classes)
         self.show(network_plots.photo(photo.pixels, photo.boxes, self.table, photo.name))
         how = f"{found} found" if found else "none found, so the whole picture is taken as one"
@@ -109,5 +109,5 @@ def _as_list(table: pd.DataFrame) -> str:
     for face, values in table.iterrows():
         ordered = values.sort_values(ascending=False, kind="stable")
         words = ", ".join(f"{escape(str(name))} {share:.0%}" for name, share in ordered.items())
-        rows.append(f"<li>Face {face}: {words}</li>")
+        rows.append(f"<li>{network_plots.face_name(face).capitalize()}: {words}</li>")
     return f"<ul>{''.join(rows)}</ul>"
