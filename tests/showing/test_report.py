@@ -106,8 +106,8 @@ def test_ours_and_fer_are_held_against_each_other_asked_as_often(tmp_path: Path)
 
 @pytest.mark.parametrize(
     "test, place",
-    [(0.5, "below"), (0.6, "at the lower end of"), (0.65, "within"), (0.8, "above"),
-     (0.695, "at the upper end of")],
+    [(0.5, "below"), (0.595, "just below"), (0.6, "at the lower end of"), (0.65, "within"),
+     (0.695, "at the upper end of"), (0.706, "just above"), (0.8, "above")],
 )  # fmt: skip
 def test_people_are_a_range_that_a_classifier_lies_in_or_not(tmp_path: Path, test, place):
     file = tmp_path / "results.json"

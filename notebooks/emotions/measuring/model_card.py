@@ -13,6 +13,30 @@ AGAIN = (
     " This is a refit: the\nsame recipe on all of them, nothing left to choose; "
     "its validation accuracy and\ntemperature are those of the run before."
 )
+# What a card says of the data it was trained on: of FER-2013, and of others.
+FER_2013 = {
+    "people": "\nPeople agree with FER-2013's labels for 65 ± 5 % (Goodfellow et al. 2013).",
+    "limits": """\
+- The labels come from web searches and quick human checks; many are wrong or could be two.
+- FER-2013 says nothing about who is in its pictures. Who is rare there (by age, skin, sex, glasses,
+  headscarf, disability) may be read worse, and this cannot be measured with it. Do not assume
+  fairness.
+- *disgust* has 111 test images, so its recall is known to ± 9 points at worst. (The tables per
+  emotion in the report are of the classifiers of notebooks 4 and 5, not of this one.)""",
+    "owners": """\
+FER-2013's pictures are for research and belong to their owners; whether weights that
+were trained on them may be used commercially is not settled, so take this classifier for research
+and teaching.""",
+}
+OTHER = {
+    "people": "",
+    "limits": """\
+- Who is rare in the training images (by age, skin, sex, glasses, headscarf, disability) may be read
+  worse. Do not assume fairness.
+- The tables per emotion in the report are of the classifiers of notebooks 4 and 5, not of this
+  one.""",
+    "owners": "Look up whose the training\nimages are before you pass these weights on.",
+}
 COLUMNS = {
     "views": "views",
     "accuracy_validation": "validation",
@@ -46,6 +70,8 @@ def write(details: dict[str, Any], results: Path) -> str:
     without = "" if own.startswith("VGG-Face") else " *It was not made with VGG-Face's weights.*"
     return TEMPLATE.read_text(encoding="utf-8").format(
         **details,
+        **(FER_2013 if details["data"] == "FER-2013" else OTHER),
+        colour="grey" if details["image_shape"][-1] == 1 else "coloured",
         emotions=len(details["classes"]),
         names=", ".join(details["classes"]),
         form=form,

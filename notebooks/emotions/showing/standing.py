@@ -136,11 +136,7 @@ def recipe_in_words(results: Path, images: int, training: Mapping[str, Any] | No
     low, high = best["interval_95"]
     once = _of_the_same(measured, best).query("views == 1")
     people = table[table.index.str.startswith("people")].iloc[0]
-    place = "within"
-    if low < people["low"]:
-        place = "below" if high < people["low"] else "at the lower end of"
-    elif high > people["high"]:
-        place = "above" if low > people["high"] else "at the upper end of"
+    place = _place(best["accuracy_test"], (low, high), (people["low"], people["high"]))
     said = (
         f"**{best['accuracy_test']:.1%} of FER-2013's {images:,} test images right** (95 % "
         f"interval {low:.1%} to {high:.1%}): that is the best single classifier of this course, "
@@ -166,6 +162,18 @@ def recipe_in_words(results: Path, images: int, training: Mapping[str, Any] | No
     if training and is_own(training):
         said += f" Yours, {in_notebook_4(training)}, gets {training['accuracy_test']:.1%}."
     return said
+
+
+def _place(share: float, interval: tuple[float, float], others: tuple[float, float]) -> str:
+    """Return where a share lies, which is known to an interval, against a range of others."""
+    (low, high), (least, most) = interval, others
+    if share < least:
+        return "below" if high < least else "just below"
+    if share > most:
+        return "above" if low > most else "just above"
+    if low < least:
+        return "at the lower end of"
+    return "at the upper end of" if high > most else "within"
 
 
 def trained_in_words(table: pd.DataFrame, images: int, title: str) -> str:
