@@ -12,7 +12,7 @@ import pytest
 import quote
 from emotions.data import copies
 from emotions.data.faces import GENUINE_FER2013_FINGERPRINT
-from emotions.measuring import classifier, model_card, scores
+from emotions.measuring import classifier, model_card, runs, scores
 from emotions.network import backbone
 from emotions.recipes import RECIPES
 from emotions.settings import ROOT, Settings
@@ -152,11 +152,7 @@ def name_of(row: dict) -> str:
 
 
 def rows_of(details: dict) -> list[dict]:
-    """Return the rows of `results.json` of the classifier with these details."""
-    names = ("recipe", "random_seed", "weights", "refit")
-    wanted = [details.get(name, False) for name in names]
-    return [row for row in results("results")
-            if [row.get(name, False) for name in names] == wanted]  # fmt: skip
+    return runs.rows_of(details, results("results"))
 
 
 def test_the_reports_recipes_are_the_results():
