@@ -683,7 +683,7 @@ for _name, _values, _words in (
     ("an unknown parameter", {"speed": 3}, "speed"),
     ("an image size that is no multiple of 4", {"image_size": 50}, "image_size"),
     ("a layer that is not there", {"layer": "pool9"}, "layer"),
-    ("the same layer twice", {"layer": "pool3+pool3"}, "layer"),
+    ("two layers at once", {"layer": "pool3+pool4"}, "layer"),
     ("a layer before what learns", {"trainable": "block5", "layer": "pool3"}, "lies behind"),
     ("a grid that is no JSON", {"EMOTIONS_GRID": "{units: 3}"}, "not JSON"),
     ("a grid that is a list", {"EMOTIONS_GRID": "[1, 2]"}, "grid"),

@@ -150,10 +150,10 @@ def test_every_parameter_of_a_training_has_a_control_a_row_and_a_flag(
 
 
 def test_a_picker_offers_what_the_settings_allow():
-    controls = HyperparameterPicker(read_settings(image_size=64, layer="pool4+pool5")).controls
+    controls = HyperparameterPicker(read_settings(image_size=64, layer="pool4")).controls
     assert controls["trainable"].options == tuple(LEARNING_BLOCKS)
     assert controls["image_size"].options == (44, 48, 96, 224, 64)
-    assert controls["layer"].value == "pool4+pool5"
+    assert controls["layer"].value == "pool4"
     for name in names("training"):
         for value in choices(name):
             learning = {"trainable": "head"} if name == "layer" else {}
@@ -188,8 +188,6 @@ def test_what_learns_says_where_it_starts_and_what_lies_before_it(
     trainable: str, start: str | None, refused: tuple[str, ...]
 ):
     assert read_settings(trainable=trainable).start == start
-    if start is not None:  # the head may read a layer before the first block that learns
-        assert read_settings(trainable=trainable, layer="pool3+pool5").start == "pool3"
     for layer in ("pool3", "pool4", "conv5_3", "pool5"):
         if layer in refused:
             with pytest.raises(SettingsError, match="would not learn"):

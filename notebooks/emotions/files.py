@@ -209,14 +209,13 @@ def give_pages_back(array: Any) -> None:
     """Let go of a memory-mapped file's pages that this process has read or written.
 
     They come back from the file when they are needed; without this they stay, and count as this
-    process' memory until the whole file is in it. A view counts as its map, an object with `arrays`
-    as these; other arrays and None stay as they are.
+    process' memory until the whole file is in it. A view counts as its map; other arrays and None
+    stay as they are.
     """
-    for part in getattr(array, "arrays", (array,)):
-        while part is not None and not isinstance(part, mmap.mmap):
-            part = getattr(part, "base", None)  # the last base of a memory map is the map itself
-        if part is not None and hasattr(mmap, "MADV_DONTNEED"):
-            part.madvise(mmap.MADV_DONTNEED)
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)  # the last base of a memory map is the map itself
+    if array is not None and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
 
 
 def read_rows(array: Any, rows: Any) -> np.ndarray:

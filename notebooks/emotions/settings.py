@@ -82,11 +82,9 @@ class Settings(BaseSettings):
         description="what learns: the head alone, with it block 5, blocks 4 and 5, blocks 3 to 5, "
         "or everything",
     )
-    layer: Form[str] = Field(
+    layer: Form[Literal[*FEATURE_LAYERS]] = Field(
         "pool5",
-        description=f"layer of the backbone that feeds the head: {', '.join(FEATURE_LAYERS)}, or "
-        "several with a plus between them",
-        examples=[*FEATURE_LAYERS, "pool3+pool4", "pool3+pool4+pool5"],
+        description=f"layer of the backbone that feeds the head: {', '.join(FEATURE_LAYERS)}",
     )
     pooling: Form[Literal["average", "flatten"]] = Field(
         "average", description="how a feature map becomes a vector"
@@ -232,14 +230,6 @@ class Settings(BaseSettings):
             raise ValueError("write local, local:3, tcp://address:port or tls://address:port")
         return value or None
 
-    @field_validator("layer", mode="after")
-    @classmethod
-    def _check_layers(cls, value: str) -> str:
-        layers = value.split("+")
-        if len(set(layers)) < len(layers) or not set(layers) <= set(FEATURE_LAYERS):
-            raise ValueError(f"choose from {', '.join(FEATURE_LAYERS)}, each at most once")
-        return "+".join(sorted(layers, key=FEATURE_LAYERS.index))
-
     @field_validator("grid", mode="before")
     @classmethod
     def _read_grid(cls, value: Any) -> Any:
@@ -278,7 +268,7 @@ class Settings(BaseSettings):
             raise ValueError("train_data and val_data belong together: give both, or neither")
         first = LEARNING_BLOCKS[self.trainable][:1]
         choices = [layer for layer in FEATURE_LAYERS if layer[4] >= first]
-        if not set(self.layers) & set(choices):
+        if self.layer not in choices:
             raise ValueError(
                 f"{self.trainable} lies behind {self.layer}, so it would not learn anything: "
                 f"choose layer {' or '.join(choices)}, or trainable head"
@@ -294,17 +284,15 @@ class Settings(BaseSettings):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers that feed the head, from the shallowest on."""
-        return tuple(self.layer.split("+"))
+        """The layer that feeds the head, alone."""
+        return (self.layer,)
 
     @property
     def start(self) -> str | None:
         """The layer whose cached maps the learning blocks start from; None: there is none."""
         blocks = LEARNING_BLOCKS[self.trainable]
         before = f"pool{int(blocks[0]) - 1}" if blocks else None
-        if before not in FEATURE_LAYERS:
-            return None
-        return min(before, self.layers[0], key=FEATURE_LAYERS.index)  # the head may read earlier
+        return before if before in FEATURE_LAYERS else None
 
     @property
     def soft(self) -> bool:

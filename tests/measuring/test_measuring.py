@@ -172,7 +172,7 @@ def test_rescaled_channels_have_mean_0_and_spread_1():
 def trained(tiny_course):
     """A classifier with every kind of parameter, trained for an epoch, and its course."""
     course = tiny_course(
-        trainable="block5", layer="pool4+pool5", pooling="flatten", epochs=1, batch_size=16,
+        trainable="block5", layer="pool5", pooling="flatten", epochs=1, batch_size=16,
         augmentation="light", label_smoothing=0.1, mixup=0.2, schedule="cosine", warmup=0.5,
         backbone_rate=0.5, weight_decay=0.01, weights="random", head_epochs=1, precision="float32",
         width=0.25,

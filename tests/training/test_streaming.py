@@ -7,8 +7,7 @@ from emotions import files
 from emotions.data import copies
 from emotions.network import features
 from emotions.network.quiet_keras import keras
-from emotions.training import task as training
-from emotions.training.batches import Batches, Changes, SideBySide
+from emotions.training.batches import Batches, Changes
 
 
 def resident() -> int:
@@ -80,20 +79,6 @@ def test_pages_come_back_when_they_are_needed(tmp_path):
     np.testing.assert_array_equal(own, 1)
 
 
-def test_features_of_several_layers_are_joined_where_they_are_read():
-    random = np.random.default_rng(0)
-    layers = [
-        random.normal(size=(9, 2, 2, 3)).astype("f2"),
-        random.normal(size=(9, 5)).astype("f2"),
-    ]
-    joined = SideBySide(layers)
-    whole = np.concatenate([x.reshape(9, -1) for x in layers], axis=1)
-    assert (joined.shape, len(joined)) == (whole.shape, 9)
-    for rows in (slice(2, 5), np.array([4, 1]), np.array([[1, 2, 3], [0, 5, 8]])):
-        np.testing.assert_array_equal(joined[rows], whole[rows])
-    assert training.side_by_side(layers[:1]) is layers[0]
-
-
 def test_batches_change_by_seed_epoch_and_number_alone():
     random = np.random.default_rng(2)
     inputs, labels = random.normal(size=(64, 12)).astype("f4"), np.eye(3)[np.arange(64) % 3]
@@ -139,7 +124,6 @@ def test_tensorflow_gathers_neither_large_inputs_nor_what_changes(tmp_path, monk
     many = empty_map(tmp_path / "features.npy", (20_000, 9216))
     for made in (
         Batches(inputs, labels, np.arange(50), 8, 5, change=mirrored),
-        Batches(SideBySide([inputs, inputs]), labels, np.arange(50), 8, 5),
         Batches(many, labels, np.arange(50), 8, 5),
     ):
         assert made.source() is made

@@ -50,24 +50,20 @@ def head(
 
 
 def apply_layers(
-    backbone: keras.Model, x: keras.KerasTensor, after: str | None, wanted: Sequence[str]
-) -> list[keras.KerasTensor]:
-    """Apply the backbone's layers behind `after` (None: from the start) to `x`.
+    backbone: keras.Model, x: keras.KerasTensor, after: str | None, last: str
+) -> keras.KerasTensor:
+    """Return what the backbone's layers behind `after` (None: all) up to `last` make of `x`.
 
-    The layers are the backbone's own, so what trains here trains there. What comes back are the
-    maps of the layers `wanted`, in their order; `after` itself gives `x`.
+    The layers are the backbone's own, so what trains here trains there.
     """
     names = [layer.name for layer in backbone.layers[1:]]
     first = 0 if after is None else names.index(after) + 1
-    ends = [name if name == after else activated(backbone, name) for name in wanted]
-    last = max(names.index(name) for name in ends)
-    maps = {after: x}
-    for name in names[first : last + 1]:
+    for name in names[first : names.index(activated(backbone, last)) + 1]:
         layer = backbone.get_layer(name)
         # Keras notes here, and reads nowhere, what takes a layer's output: every head ever sewn on
         layer._outbound_nodes.clear()
-        maps[name] = x = layer(x)
-    return [maps[name] for name in ends]
+        x = layer(x)
+    return x
 
 
 def freeze(backbone: keras.Model, trainable: str) -> None:
@@ -94,7 +90,7 @@ def classifier(
     head's features.
     """
     preparation = network_input(image_shape, settings.image_size, mean, settings.crop)
-    maps = apply_layers(backbone.model, preparation.output, None, settings.layers)
+    maps = apply_layers(backbone.model, preparation.output, None, settings.layer)
     probabilities = new_head(pool(maps))
     return keras.Model(preparation.input, probabilities, name="emotions_classifier")
 

@@ -23,8 +23,8 @@ def architecture(backbone: keras.Model, head: keras.Model, layer: str, title: st
     """Draw the network as a person reads it: blocks of the backbone, then the new head.
 
     Heights follow the side of the feature maps, widths the number of channels; grey-blue layers
-    are frozen, orange ones learn. Nothing is drawn behind the deepest layer that the head reads,
-    such as pool3 or conv5_3.
+    are frozen, orange ones learn. Nothing is drawn behind the layer that the head reads, such
+    as pool3 or conv5_3.
     """
     boxes = _boxes(backbone, head, layer)
     figure, axis = plt.subplots(figsize=(11, 4.6))

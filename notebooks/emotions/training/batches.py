@@ -1,7 +1,5 @@
 """Batches of a training: read from memory or from disk, changed at random, made ahead."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,8 +92,8 @@ class Batches(keras.utils.PyDataset):
         Python needs longer for a batch than a small head for a step. So TensorFlow gathers the
         batches where all that it takes for them are inputs of a moderate size.
         """
-        plain = isinstance(self.inputs, np.ndarray) and not self.change.any
-        if not plain or 4 * self.inputs.size > MODERATE or keras.backend.backend() != "tensorflow":
+        large = 4 * self.inputs.size > MODERATE
+        if large or self.change.any or keras.backend.backend() != "tensorflow":
             return self
         import tensorflow as tf
 
@@ -138,23 +136,3 @@ class Batches(keras.utils.PyDataset):
 
     def _targets(self, rows: np.ndarray | slice) -> np.ndarray:
         return self.labels[rows].astype(np.int32 if self.labels.ndim == 1 else np.float32)
-
-
-class SideBySide:
-    """Features of several layers as one vector per image, joined where they are asked for.
-
-    `arrays` are the layers', (n, ...), in memory or memory-mapped; `shape` is that of the whole.
-    """
-
-    def __init__(self, arrays: Sequence[np.ndarray]) -> None:
-        self.arrays = tuple(arrays)
-        numbers = sum(math.prod(array.shape[1:]) for array in self.arrays)
-        self.shape = (len(self.arrays[0]), numbers)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, rows: Any) -> np.ndarray:
-        parts = [(array, read_rows(array, rows)) for array in self.arrays]
-        flat = [part.reshape(*part.shape[: part.ndim - x.ndim + 1], -1) for x, part in parts]
-        return np.concatenate(flat, axis=-1)

@@ -111,16 +111,16 @@ def _with_rates(kind: type, rates: Mapping[str, float]) -> type:
     return Discriminative
 
 
-def block_rates(backbone: keras.Model, share: float, deepest: str) -> dict[str, float]:
+def block_rates(backbone: keras.Model, share: float, read: str) -> dict[str, float]:
     """Return the share of the learning rate of each variable of the backbone, by its path.
 
-    The block of the layer `deepest`, the last one that the head reads, learns with `share` of the
-    head's rate, the block before it with `share` of that, and so on: the earlier a layer, the more
-    general what it knows (Howard and Ruder 2018, arXiv:1801.06146).
+    The block of the layer `read`, which feeds the head, learns with `share` of the head's rate, the
+    block before it with `share` of that, and so on: the earlier a layer, the more general what it
+    knows (Howard and Ruder 2018, arXiv:1801.06146).
     """
     if share == 1:
         return {}
-    last = int(deepest[4])  # conv5_3 and pool5 both lie in block 5
+    last = int(read[4])  # conv5_3 and pool5 both lie in block 5
     return {
         weight.path: share ** (last + 1 - int(layer.name[4]))
         for layer in backbone.layers

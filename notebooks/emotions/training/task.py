@@ -18,7 +18,7 @@ from emotions.network.inputs import channel_mean, network_input, split_off_valid
 from emotions.network.quiet_keras import keras
 from emotions.settings import Settings
 from emotions.training.augmentation import AUGMENTATIONS
-from emotions.training.batches import Changes, SideBySide
+from emotions.training.batches import Changes
 from emotions.training.fit import train
 from emotions.training.optimizer import block_rates, compiling
 
@@ -77,8 +77,8 @@ def split_rows(
 
 
 def feature_spec(settings: Settings, data: FaceData, policy: str, **changes: str) -> FeatureSpec:
-    """Return the features of the settings' deepest layer, some of it changed."""
-    values = {"layer": settings.layers[-1], "pooling": settings.pooling} | changes
+    """Return the features that the settings want, some of it changed."""
+    values = {"layer": settings.layer, "pooling": settings.pooling} | changes
     mean = channel_mean(settings.mean, data.train.images)
     size, crop = settings.image_size, settings.crop
     return FeatureSpec(image_size=size, mean=mean, precision=policy, crop=crop, **values)
@@ -124,7 +124,7 @@ def compute_features(
     """
     if starts_from_images(settings):
         return
-    specs = {feature_spec(settings, data, policy, layer=layer) for layer in settings.layers}
+    specs = {feature_spec(settings, data, policy)}
     layers = ("pool3", "pool4", "pool5")
     specs |= {feature_spec(settings, data, policy, layer=x, pooling="flatten") for x in layers}
     ordered = sorted(specs, key=lambda spec: (spec.layer, spec.pooling))
@@ -233,40 +233,24 @@ def _inputs(
     if starts_from_images(settings):
         change = Changes(AUGMENTATIONS[settings.augmentation], mixup=settings.mixup)
         return data.train.images, data.test.images, change
-    start = settings.start
-    if start is None:
-        specs = [feature_spec(settings, data, policy, layer=layer) for layer in settings.layers]
-    else:
-        specs = [feature_spec(settings, data, policy, layer=start, pooling="maps")]
+    maps = {"layer": settings.start, "pooling": "maps"} if settings.start else {}
+    specs = [feature_spec(settings, data, policy, **maps)]
 
-    def of(part: str) -> np.ndarray | SideBySide:
-        return side_by_side(kept_features(settings, data, part, backbone, specs, progress))
+    def of(part: str) -> np.ndarray:
+        return kept_features(settings, data, part, backbone, specs, progress)[0]
 
     train, test = of("train"), of("test")
     mirrored = of("train-mirrored") if settings.augmentation == "mirror" else None
     return train, test, Changes(mirrored=mirrored, mixup=settings.mixup)
 
 
-def side_by_side(arrays: Sequence[np.ndarray]) -> np.ndarray | SideBySide:
-    """Return features of several layers as one vector per image; those of one layer as they are."""
-    return arrays[0] if len(arrays) == 1 else SideBySide(arrays)
-
-
 def pooling_model(settings: Settings, backbone: Backbone, policy: str) -> keras.Model:
-    """Return a model from the maps of the settings' layers to the head's features."""
+    """Return a model from the maps of the settings' layer to the head's features."""
+    layer = settings.layer
     with precision(policy):
-        maps = [
-            keras.Input(backbone.model.get_layer(layer).output.shape[1:], name=f"{layer}_maps")
-            for layer in settings.layers
-        ]
-        pooled = [
-            feature_layer(x, layer, settings.pooling, settings.image_size)
-            for x, layer in zip(maps, settings.layers, strict=True)
-        ]
-        if len(pooled) > 1:
-            flat = [keras.layers.Flatten()(x) for x in pooled]
-            pooled = [keras.layers.Concatenate(name="side_by_side")(flat)]
-        return keras.Model(maps, pooled[0], name="pooling")
+        maps = keras.Input(backbone.model.get_layer(layer).output.shape[1:], name=f"{layer}_maps")
+        pooled = feature_layer(maps, layer, settings.pooling, settings.image_size)
+        return keras.Model(maps, pooled, name="pooling")
 
 
 def sample_features(
@@ -275,7 +259,7 @@ def sample_features(
     """Return the head's features of some random training images, to scale its input by."""
     random = np.random.default_rng(settings.random_seed)
     chosen = np.sort(random.permutation(rows)[:STATISTICS_IMAGES])
-    maps = surgery.apply_layers(backbone.model, backbone.model.input, None, settings.layers)
+    maps = surgery.apply_layers(backbone.model, backbone.model.input, None, settings.layer)
     model = keras.Model(backbone.model.input, pooling(maps))
     parts = np.array_split(prepared_images(settings, data, chosen), -(-len(chosen) // 256))
     return np.concatenate([np.asarray(model.predict(part, verbose=0), "f4") for part in parts])
@@ -300,7 +284,7 @@ def _operate(
             return whole, head
         start = settings.start
         inputs = keras.Input(backbone.model.get_layer(start).output.shape[1:])
-        maps = surgery.apply_layers(backbone.model, inputs, start, settings.layers)
+        maps = surgery.apply_layers(backbone.model, inputs, start, settings.layer)
         model = keras.Model(inputs, head(pooling(maps)), name=f"{settings.trainable}_and_head")
         return whole, model
 
