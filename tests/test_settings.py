@@ -193,7 +193,7 @@ def test_what_learns_says_where_it_starts_and_what_lies_before_it(
             with pytest.raises(SettingsError, match="would not learn"):
                 read_settings(trainable=trainable, layer=layer)
         else:
-            assert read_settings(trainable=trainable, layer=layer).layers == (layer,)
+            assert read_settings(trainable=trainable, layer=layer).layer == layer
 
 
 def test_one_data_folder_alone_is_refused():

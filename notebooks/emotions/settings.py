@@ -283,11 +283,6 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        """The layer that feeds the head, alone."""
-        return (self.layer,)
-
-    @property
     def start(self) -> str | None:
         """The layer whose cached maps the learning blocks start from; None: there is none."""
         blocks = LEARNING_BLOCKS[self.trainable]

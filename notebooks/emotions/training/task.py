@@ -190,7 +190,7 @@ def prepare(
         model,
         whole,
         change,
-        block_rates(backbone.model, settings.backbone_rate, settings.layers[-1]),
+        block_rates(backbone.model, settings.backbone_rate, settings.layer),
         backbone.digest,
         policy,
         tuple((v, keras.ops.convert_to_numpy(v)) for v in model.variables),
