@@ -1,7 +1,7 @@
 """How good a classifier is, and how sure that is: mistakes, views, intervals, calibration."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, product
 
 import cv2
 import numpy as np
@@ -143,21 +143,16 @@ def views_of(images: np.ndarray, views: int) -> Iterator[np.ndarray]:
     if views not in VIEWS:
         raise ValueError(f"{views} views: choose 1, 2 or 10.")
     pixels = max(1, round(images.shape[1] * SHIFT))
-    corners = [(down, across) for down in (-pixels, pixels) for across in (-pixels, pixels)]
     yield images
     if views > 1:
         yield images[:, :, ::-1]
-    for move in corners if views == 10 else []:  # one at a time: each is a copy
-        moved = _moved(images, *move)
-        yield moved
-        yield moved[:, :, ::-1]
-
-
-def _moved(images: np.ndarray, down: int, across: int) -> np.ndarray:
-    height, width = images.shape[1:3]
-    rows = np.clip(np.arange(height) - down, 0, height - 1)
-    columns = np.clip(np.arange(width) - across, 0, width - 1)
-    return images[:, rows][:, :, columns]
+    if views == 10:
+        wider = np.pad(images, [(0, 0), (pixels, pixels), (pixels, pixels), (0, 0)], "edge")
+        height, width = images.shape[1:3]
+        for top, left in product((2 * pixels, 0), repeat=2):
+            moved = wider[:, top : top + height, left : left + width]
+            yield moved
+            yield moved[:, :, ::-1]
 
 
 def predict(
