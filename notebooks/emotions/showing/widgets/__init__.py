@@ -4,9 +4,14 @@ Each one shows itself twice: as a live widget where a kernel runs, and as a plai
 where none does (exported HTML), so that a page never has a hole.
 """
 
-from emotions.showing.widgets.browsers import confusion_explorer, grid_explorer, image_browser
-from emotions.showing.widgets.faces import ActionUnitSliders
+from emotions.showing.widgets.browsers import (
+    ActionUnitSliders,
+    confusion_explorer,
+    feature_map_explorer,
+    grid_explorer,
+    image_browser,
+    input_explorer,
+)
 from emotions.showing.widgets.live import LiveTraining, compare_runs
-from emotions.showing.widgets.network import feature_map_explorer, input_explorer
 from emotions.showing.widgets.photo import PhotoTaker, Webcam
 from emotions.showing.widgets.pickers import HyperparameterPicker, SearchPicker, describe
