@@ -6,10 +6,16 @@ import tensorflow as tf
 from emotions.course import opening
 from emotions.measuring import classifier
 from emotions.network import head as surgery
-from emotions.network.backbone import WeightsError, activated, build, copy, precision
+from emotions.network.backbone import (
+    BatchNormalization,
+    WeightsError,
+    activated,
+    build,
+    copy,
+    precision,
+)
 from emotions.network.inputs import network_input
 from emotions.network.inside import activation_maps
-from emotions.network.normalisation import BatchNormalization
 from emotions.network.quiet_keras import keras
 from emotions.network.responses import Responses
 from emotions.network.slim import normalise, rescale, slim
