@@ -16,8 +16,8 @@ import kagglehub
 import numpy as np
 import pytest
 from emotions import files
-from emotions.data import cache, drawn, pixels, sources
-from emotions.data.faces import GENUINE_FER2013_FINGERPRINT, load_faces, name_and_title
+from emotions.data import drawn, pixels, sources
+from emotions.data.faces import GENUINE_FER2013_FINGERPRINT, load_faces, name_and_title, read_cache
 from emotions.files import DataError
 from PIL import Image
 
@@ -233,7 +233,7 @@ def test_large_images_become_224_pixels(tmp_path, load):
 
 
 def test_wrong_guess_of_the_size_is_mended(faces, load, monkeypatch):
-    monkeypatch.setattr(cache, "likely_side", lambda listing: 3)
+    monkeypatch.setattr("emotions.data.faces.likely_side", lambda listing: 3)
     data = load(faces)
     assert data.train.images.shape == (4, 8, 8, 1)
     assert data.notes == ()
@@ -456,7 +456,7 @@ def test_damaged_cache_is_made_again(faces, load, tmp_path, damage, name):
     assert np.array_equal(second.train.images, arrays[0])
     assert np.array_equal(second.test.images, arrays[1])
     assert second.fingerprint == first.fingerprint
-    assert cache.read_cache(the_cache(tmp_path))
+    assert read_cache(the_cache(tmp_path))
 
 
 def test_altered_fingerprint_in_the_cache_is_not_believed(faces, load, tmp_path):

@@ -17,7 +17,7 @@ import bad_data
 import numpy as np
 import pytest
 from emotions import files
-from emotions.data import cache
+from emotions.data import faces
 from emotions.data.faces import load_faces
 from emotions.files import DataError
 from emotions.network import backbone, features
@@ -268,6 +268,6 @@ def test_a_cache_of_images_of_another_version_is_not_read(tmp_path, monkeypatch)
     made = bad_data.sound_faces(tmp_path / "faces")
     folders = made / "train", made / "test", tmp_path / "cache"
     load_faces(*folders)
-    monkeypatch.setattr(cache, "CACHE_VERSION", cache.CACHE_VERSION + 1)
+    monkeypatch.setattr(faces, "CACHE_VERSION", faces.CACHE_VERSION + 1)
     load_faces(*folders)
     assert len(list((tmp_path / "cache").iterdir())) == 2
