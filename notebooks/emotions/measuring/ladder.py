@@ -98,14 +98,9 @@ def settings_of(rung: Rung, random_seed: int | None = None) -> Settings:
 def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:
     """Return which settings each rung changes against the one below it, and to what.
 
-    Of rungs that were not climbed, if it is said which were, nothing is told: the next one has
-    their changes.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index rung; change (in words) and settings (name and value, for the lowest against the
-        defaults). A recipe is a name for other settings and is not among them.
+    A row per rung: change (in words) and settings (name and value, for the lowest against the
+    defaults). A recipe is a name for other settings and is not among them. Of rungs that were not
+    climbed, if it is said which were, nothing is told: the next one has their changes.
     """
     parameters = [name for name in names("training") if name != "recipe"]
     below, rows = settings_of(Rung("", "")), {}
@@ -123,11 +118,8 @@ def changes(climbed: Collection[str] | None = None) -> pd.DataFrame:
 def pretraining(rungs: pd.DataFrame) -> pd.DataFrame:
     """Return what pre-training is worth on the trained rungs that random weights climbed too.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Index rung; pretrained and random (validation accuracy, 0 to 1; of several pre-trained
-        weights the better), points (the one minus the other, in percentage points).
+    A row per rung: pretrained and random (validation accuracy, 0 to 1; of several pre-trained
+    weights the better), points (the one minus the other, in percentage points).
     """
     rungs = rungs[rungs["rung"].isin(BY_NAME)]  # more views of a face are no other training
     known = ~rungs["weights"].str.startswith("random")

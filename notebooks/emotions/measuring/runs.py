@@ -313,12 +313,9 @@ def made_with(runs: Path, settings: Settings) -> list[Path]:
 def learning_curves(runs: Path) -> pd.DataFrame:
     """Return validation accuracy against minutes for each kept run of a recipe, refits aside.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row per epoch: recipe, weights, random_seed, epoch, minutes since the data were loaded,
-        accuracy_validation (0 to 1). Preparing (features, and the head that learns first) comes
-        before the first epoch; the epochs of a run count as equally long.
+    A row per epoch: recipe, weights, random_seed, epoch, minutes since the data were loaded,
+    accuracy_validation (0 to 1). Preparing (features, and the head that learns first) comes before
+    the first epoch; the epochs of a run count as equally long.
     """
     parts = []
     for folder in finished(runs, rungs=False, refits=False):
@@ -364,11 +361,8 @@ def short(weights: str) -> str:
 def spread(measured: pd.DataFrame) -> pd.DataFrame:
     """Return the recipes of `read` that were trained with several seeds, and how far these differ.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row per recipe, weights and views: seeds, mean and standard deviation (n - 1) of the
-        accuracy on the test images, and its lowest and highest value, 0 to 1.
+    A row per recipe, weights and views: seeds, mean and standard deviation (n - 1) of the accuracy
+    on the test images, and its lowest and highest value, 0 to 1.
     """
     single = measured[(measured["ensemble"] == 1) & ~measured["refit"]]
     groups = single.groupby(["recipe", "weights", "views"])["accuracy_test"]

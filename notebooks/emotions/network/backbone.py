@@ -140,8 +140,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
     of `keras.layers.BatchNormalization`: each can be loaded into the other. On other engines, and
     for what the fused operation cannot do, it is Keras' own layer.
 
-    Notes
-    -----
     Ioffe and Szegedy 2015, "Batch normalization", arXiv:1502.03167. A layer that is frozen
     normalises by its moving averages also while the rest trains, as Keras' own does.
     """

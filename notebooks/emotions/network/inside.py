@@ -50,8 +50,6 @@ def activation_maps(model: keras.Model, layer: str, images: np.ndarray) -> np.nd
     width, channels), 0 to 255, to probabilities, that is float32 (n, rows, columns), each image's
     values from 0 to 1.
 
-    Notes
-    -----
     Selvaraju et al. 2017, "Grad-CAM", arXiv:1610.02391: the maps are weighed by the mean slope of
     the class score with respect to each, added up, and what speaks against the class is cut off.
     The slope is found by Keras' backend in use (TensorFlow, JAX or PyTorch).
@@ -111,8 +109,6 @@ def doubtful_labels(
     features (n, ...); the copies of one group, int (n,), stay in one fold. The quality, 0 to 1,
     says how much a label deserves trust.
 
-    Notes
-    -----
     Northcutt, Jiang and Chuang 2021, "Confident learning", arXiv:1911.00068.
     """
     flat = features.reshape(len(features), -1)

@@ -28,8 +28,6 @@ def slim(backbone: Backbone, width: float) -> Backbone:
 
     At least one filter stays, and so does the backbone itself, which has no normalisation yet.
 
-    Notes
-    -----
     Li et al. 2017, "Pruning filters for efficient convnets", arXiv:1608.08710: the sum of the
     absolute weights of a filter tells what it adds.
     """
@@ -83,8 +81,6 @@ def normalise(backbone: Backbone, faces: np.ndarray) -> Backbone:
     and offset of the normalisation start as what undoes it on these faces. Behind `rescale` that
     is 1 and 0, a fresh normalisation.
 
-    Notes
-    -----
     The length of a filter no longer changes what the network says, but how fast it learns: the
     longer, the slower (van Laarhoven 2017, arXiv:1706.05350). So each filter gets the length that
     fresh ones have on average (He et al. 2015, arXiv:1502.01852), whatever its input's size.

@@ -72,12 +72,8 @@ def keras_plot(model: keras.Model, file: Path) -> Path:
     """Write Keras' own architecture picture, as `keras.utils.plot_model` would.
 
     The graph is laid out by graphviz-pure, a Graphviz from the package index, because
-    `plot_model` needs a system Graphviz that a fresh machine does not have.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the package graphviz-pure is not installed.
+    `plot_model` needs a system Graphviz that a fresh machine does not have. FileNotFoundError if it
+    is not installed.
     """
     graph = keras.utils.model_to_dot(
         model, show_shapes=True, show_dtype=True, show_layer_names=True, show_trainable=True, dpi=96

@@ -33,11 +33,8 @@ def of_recipes(results: Path, training: Mapping[str, Any] | None = None) -> pd.D
     It has a row of two views too, as the package fer has. With it stands the classifier of notebook
     4, if `training` tells of one that is not the seed's.
 
-    Returns
-    -------
-    pandas.DataFrame
-        classifier, accuracy, low, high (0 to 1; a 95 % interval, of people what was published; NaN
-        if not known), weights, ours (bool), source.
+    The columns are classifier, accuracy, low, high (0 to 1; a 95 % interval, of people what was
+    published; NaN if not known), weights, ours (bool), source.
     """
     measured, rows = runs.read(results), []
     best = runs.best_single(measured)

@@ -156,8 +156,6 @@ def _traced_head(
 class FitCounter:
     """A scikit-learn callback that counts the fits of a search in a progress bar like tqdm's.
 
-    Notes
-    -----
     The methods are those that scikit-learn 1.9 asks of a callback (`sklearn.callback`). Its own
     `ProgressBar` draws with rich, repaints the cell for every level of the search, and listens on
     a socket of this machine alone. A worker has a copy of this callback, without the bar, and
