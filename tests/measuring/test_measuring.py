@@ -650,14 +650,22 @@ def test_results_from_before_there_were_refits_stay(tmp_path):
 
 def test_results_of_a_recipe_that_cuts_its_network_otherwise_now_go():
     old, new, other = (
-        {"recipe": "hour", "weights": weights, "random_seed": 1, "refit": False}
-        for weights in ("hed (x), half width", "hed (x), a quarter of the width", "random")
+        {"recipe": "hour", "weights": weights, "random_seed": 1, "refit": False, "minutes": minutes}
+        for weights, minutes in (
+            ("hed (x), half width", 50.00004),
+            ("hed (x), a quarter of the width", 20),
+            ("random", 50),
+        )
     )
     assert runs.with_earlier([new], [old, other], runs.KEPT) == [other, new]
-    earlier = [old | {"ensemble": 1}, *({"recipe": name, "weights": "hed", "ensemble": 2}
-                                        for name in ("best+hour", "best+ten"))]  # fmt: skip
-    assert runs.without_outdated(earlier, [new]) == [earlier[0], earlier[2]]
-    assert runs.without_outdated(earlier, [old]) == earlier
+    earlier = [old | {"ensemble": 1}, *(
+        {"recipe": name, "weights": "hed", "ensemble": 2, "minutes": 9}
+        for name in ("best+hour", "best+ten")
+    )]  # fmt: skip
+    longer = old | {"minutes": 51}  # cut as before, but trained with other settings
+    for trained in (new, longer):
+        assert runs.without_outdated(earlier, [trained]) == [earlier[0], earlier[2]]
+    assert runs.without_outdated(earlier, [old | {"minutes": 50.0}]) == earlier
 
 
 @pytest.mark.parametrize("changed, said", [

@@ -69,7 +69,7 @@ RUNGS = (
         {"recipe": "ten_minutes"},
     ),
     Rung("hour", "half of the width, more epochs, against learning by heart", {"recipe": "hour"}),
-    Rung("best", "more epochs still", {"recipe": "best"}),
+    Rung("best", "more epochs still, faces are blended (mixup)", {"recipe": "best"}),
 )
 BY_NAME = {rung.name: rung for rung in RUNGS}
 COLUMNS = ["rung", "change", "weights", "accuracy_validation", "minutes"]

@@ -164,14 +164,19 @@ def with_earlier(
 def without_outdated(
     earlier: list[dict[str, Any]], rows: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return the earlier rows without ensembles of a recipe that new rows cut otherwise."""
-    weights = {_uncut(row): row["weights"] for row in rows}
-    cut = {
+    """Return the earlier rows without ensembles of a recipe that was trained anew since.
+
+    A training of another recipe that had its name took another time.
+    """
+    minutes = {_uncut(row): row["minutes"] for row in rows}
+    anew = {
         row["recipe"]
         for row in earlier
-        if weights.get(_uncut(row), row["weights"]) != row["weights"]
+        if not _alike(minutes.get(_uncut(row), row["minutes"]), row["minutes"])
     }
-    return [row for row in earlier if row["ensemble"] == 1 or not cut & {*row["recipe"].split("+")}]
+    return [
+        row for row in earlier if row["ensemble"] == 1 or anew.isdisjoint(row["recipe"].split("+"))
+    ]
 
 
 def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -199,7 +204,12 @@ def rows_of(
     Another training of the same recipe and seed took another time.
     """
     alike = [row for row in measured if row["ensemble"] == 1 and key(row) == key(about)]
-    return [row for row in alike if math.isclose(row["minutes"], about["minutes"], rel_tol=1e-5)]
+    return [row for row in alike if _alike(row["minutes"], about["minutes"])]
+
+
+def _alike(minutes: float, others: float) -> bool:
+    """Tell whether two trainings took so equally long that they are one; files are rounded."""
+    return math.isclose(minutes, others, rel_tol=1e-5)
 
 
 def validation_of(about: Mapping[str, Any], measured: Iterable[Mapping[str, Any]]) -> float:
