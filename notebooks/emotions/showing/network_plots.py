@@ -102,7 +102,9 @@ def heat_on_faces(
     for face, heat in zip(list(axis.images), heats, strict=True):
         heated = axis.imshow(heat, extent=face.get_extent(), **look)
     scale = axis.inset_axes((1.01, 0, 0.015, 0.9))
-    figure.colorbar(heated, cax=scale, label="evidence (1: the face's strongest)")
+    scale.tick_params(labelsize=9)
+    bar = figure.colorbar(heated, cax=scale)
+    bar.set_label("evidence (1: the face's strongest)", size=9)
     return figure
 
 
