@@ -1,11 +1,13 @@
 """The widgets: their handlers are called as a browser would, and the figure is seen to change."""
 
 import asyncio
+import gc
 import io
 import json
 import os
 import re
 import threading
+import weakref
 from html import unescape
 
 import ipywidgets
@@ -24,6 +26,7 @@ from emotions.network.quiet_keras import keras
 from emotions.network.responses import Responses
 from emotions.showing import widgets
 from emotions.showing.widgets import browsers, explorer
+from emotions.showing.widgets import live as live_training
 from emotions.showing.widgets.browsers import problem_marks
 from emotions.training import earlier_runs
 from emotions.training import task as training
@@ -341,13 +344,30 @@ def to_train(tiny_course):
 
 def test_a_training_with_widgets_gives_the_same_digits_as_one_without(to_train):
     plain = training.train(to_train(epochs=3))
-    live = widgets.LiveTraining(to_train(epochs=3), "three epochs")
-    before = shown(live)
+    task = to_train(epochs=3)
+    live = widgets.LiveTraining(task, "three epochs")
+    before, held = shown(live), weakref.ref(task)
     run = asyncio.run(live.train())
     pd.testing.assert_frame_equal(run.history, plain.history)
     assert not run.stopped and live.button.disabled and live.button.description == "Trained"
     assert f"Kept: epoch {run.best_epoch}" in live.message.value
     assert shown(live) != before and "Epoch 3 of 3" in live.words
+    del task, live
+    gc.collect()
+    assert held() is None  # the next training has its memory
+
+
+def test_what_moves_is_measured_where_the_network_trains(to_train, monkeypatch):
+    """While JAX trains, its layers do not hold their weights: another thread would fail."""
+    threads, table = [], Movement.table
+    monkeypatch.setattr(
+        Movement, "table", lambda self: threads.append(threading.current_thread()) or table(self)
+    )
+    monkeypatch.setattr(live_training, "DRAW_AGAIN", 0.0)
+    live = widgets.LiveTraining(to_train(epochs=3), "three epochs")
+    asyncio.run(live.watch(training.train, live.task, on_epoch=live.note))
+    assert len(threads) == 3 and not {threading.main_thread()} & set(threads)
+    assert list(live._moved["learns"][-2:]) == [True, True]
 
 
 @pytest.mark.parametrize("how", ["button", "toolbar"])

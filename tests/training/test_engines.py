@@ -79,6 +79,8 @@ def test_a_recipe_trains_stops_and_goes_on_as_on_tensorflow(trained, elsewhere, 
     np.testing.assert_allclose(found["of_tensorflow"], wanted["probabilities"], atol=1e-4)
     for key in ("probabilities", "loaded"):
         np.testing.assert_allclose(found[key], wanted["probabilities"], atol=WITHIN[recipe][1])
+    here = engine_run.of_a_search()  # other first weights: the engines' random numbers differ
+    assert ((found["of_a_search"][:, 1] > 0.5) == (here[:, 1] > 0.5)).mean() > 0.95
     read = classifier.load(folder / f"{elsewhere}.safetensors").model
     np.testing.assert_allclose(
         engine_run.probabilities(read, folder), found["probabilities"], atol=1e-5

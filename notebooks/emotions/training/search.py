@@ -143,11 +143,12 @@ def _traced_head(
     """
     model = _new_head(channels, classes, units, dropout, random_seed=0)
     how = Settings.model_construct(optimizer=optimizer, weight_decay=weight_decay)
+    engine = keras.backend.backend()
     model.compile(
         updates.optimizer(how, 1, {}),
         "sparse_categorical_crossentropy",
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
-        steps_per_execution=STEPS,
+        jit_compile=False if engine == "tensorflow" else "auto",
+        steps_per_execution=1 if engine == "torch" else STEPS,  # PyTorch knows no more
     )
     model.optimizer.build(model.trainable_variables)
     return model

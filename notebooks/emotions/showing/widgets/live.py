@@ -59,7 +59,8 @@ class LiveTraining(Shown):
         self.button.on_click(self._ask_to_stop)
         self.message = ipywidgets.HTML("The first epoch has begun.")
         self.place(self.button, self.message)
-        self._history, self._shown = pd.DataFrame(), None
+        self._history, self._moved, self._shown = pd.DataFrame(), pd.DataFrame(), None
+        self._measured = float("-inf")
         self.show(sentence("The first epoch has begun: the curves come when it is over."))
 
     async def train(self) -> fit.Run:
@@ -81,6 +82,8 @@ class LiveTraining(Shown):
             finally:
                 self.stop.set()  # also if a figure cannot be drawn: no thread stays behind
                 self.button.disabled = True
+                # ipywidgets keeps every button, which would keep this training and its model
+                self.button.on_click(self._ask_to_stop, remove=True)
         return future.result()
 
     async def _watch(self, future: Future) -> None:
@@ -99,7 +102,12 @@ class LiveTraining(Shown):
                 drawn = time.monotonic()
 
     def note(self, history: pd.DataFrame) -> None:
-        """Keep the history; called in the training's thread, where nothing may be drawn."""
+        """Keep the history; called in the training's thread, where nothing may be drawn.
+
+        What has moved is measured here: while JAX trains, the layers do not hold their weights.
+        """
+        if time.monotonic() - self._measured > DRAW_AGAIN:
+            self._moved, self._measured = self.movement.table(), time.monotonic()
         self._history = history
 
     def _ask_to_stop(self, button: Any = None) -> None:
@@ -108,7 +116,7 @@ class LiveTraining(Shown):
 
     def _draw(self, history: pd.DataFrame, best_epoch: int | None = None) -> None:
         title = f"{self.title}\n{progress(history, self.task.settings.epochs)}"
-        self.show(quick.training(history, self.movement.table(), title, best_epoch))
+        self.show(quick.training(history, self._moved, title, best_epoch))
 
     def finish(self, run: fit.Run) -> fit.Run:
         """Show what came out, and return it."""
@@ -117,6 +125,7 @@ class LiveTraining(Shown):
             far = progress(run.history, self.task.settings.epochs)
             best = run.history["val_accuracy"].max()
             self.message.value = f"{how}. {far}. Kept: epoch {run.best_epoch} with {best:.1%}."
+            self._moved = self.movement.table()
             self._draw(run.history, run.best_epoch)
         else:
             self.show(sentence("No epoch was trained: nothing has moved."))
