@@ -268,6 +268,9 @@ def test_grad_cam_of_the_shipped_classifier_and_of_a_head_on_two_layers(tiny_fac
     layer = looking_inside.layers_with_places(shipped.model)[0]
     heat = looking_inside.activation_maps(shipped.model, layer, faces)
     assert heat.shape[0] == 2 and np.isfinite(heat).all() and heat.max() == 1
+    # it cuts 44 of 48 pixels out, and has 11 places of 4 pixels, 5 of 8, 2 of 16
+    for name, last in (("pool2", 46), ("conv4_2", 42), ("pool4", 34)):
+        assert looking_inside.seen_by(shipped.model, name) == pytest.approx((2 / 48, last / 48))
 
     images = keras.Input((48, 48, 1))
     early = keras.layers.MaxPooling2D(4, name="early")(images)
@@ -292,6 +295,8 @@ def test_grad_cam_has_the_deepest_layer_that_still_has_places(layer, side, last)
     faces = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 1)).astype(np.float32)
     chosen, heats = looking_inside.grad_cam(model, faces)
     assert chosen in looking_inside.layers_with_places(model)
+    if side != 44:  # which is odd at the third pooling
+        assert looking_inside.seen_by(model, chosen) == (0, 1)
     assert (np.ptp(heats, axis=(1, 2)) > looking_inside.LEAST_CONTRAST).all()  # no face of one heat
 
 

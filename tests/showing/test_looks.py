@@ -105,13 +105,21 @@ def test_mean_and_changed_faces_keep_their_colours():
     assert (np.asarray(axis.images[0].get_array()) == 200).all()
 
 
-def searched() -> Figure:
-    """Return the heat maps of the whole default grid."""
+def searched(**more: object) -> Figure:
+    """Return the heat maps of the whole default grid; its table has further columns."""
     grid = {"learning_rate": [0.001, 0.01], "optimizer": ["Adam", "SGD"]}
     grid |= {"batch_size": [128, 512], "units": [64, 256], "dropout": [0.0, 0.5]}
     table = pd.DataFrame(list(ParameterGrid(grid)))
     table["mean"], table["spread"] = np.linspace(0.1, 0.6, len(table)), 0.021
-    return plots.heat_maps(table, list(grid), TITLE)
+    return plots.heat_maps(table.assign(**more), list(grid), TITLE)
+
+
+def test_after_halving_each_cell_says_how_many_images_it_learnt_from():
+    """Few images make a combination look worse than its parameters are."""
+    words = [text.get_text() for text in searched(images=[234] * 31 + [6318]).axes[0].texts]
+    assert all(text.endswith("\nof 234") for text in words)
+    assert "fell behind" in searched(images=234).get_suptitle()
+    assert not any("of" in text.get_text() for text in searched().axes[0].texts)
 
 
 def history() -> pd.DataFrame:
@@ -191,7 +199,7 @@ DRAWN = {
         {f"{name}\nwhich has weights of its own": 0.9 for name in NAMES[:5]}, TITLE,
         intervals={f"{NAMES[0]}\nwhich has weights of its own": (0.85, 0.95)}, others=NAMES,
     ),
-    "heat_maps": searched,
+    "heat_maps": lambda: searched(images=28_709),  # as after halving, which says more
     "architecture": network_drawn,
     "feature_maps": lambda: quick.feature_maps(FACES[0], DICE.random((6, 6, 512)), 3, TITLE),
     "prepared": lambda: quick.prepared(
@@ -218,6 +226,16 @@ DRAWN = {
         pd.DataFrame(SHARES, index=[1, 2, 3], columns=NAMES), TITLE,
     ),
 }  # fmt: skip
+
+
+def test_heat_lies_over_what_the_layer_has_seen():
+    heats = DICE.random((1, 2, 2))
+    figure = network_plots.heat_on_faces(FACES[:1], heats, [""], TITLE, (0.25, 0.5))
+    face, heat = (np.array(image.get_extent()) for image in figure.axes[0].images)
+    left, right, bottom, top = face
+    across = left + np.array([0.25, 0.5]) * (right - left)
+    down = top + np.array([0.5, 0.25]) * (bottom - top)
+    assert heat == pytest.approx([*across, *down])
 
 
 def test_the_ladder_names_every_setting_of_every_rung():

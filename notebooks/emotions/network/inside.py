@@ -43,6 +43,21 @@ def grad_cam(model: keras.Model, images: np.ndarray) -> tuple[str, np.ndarray]:
     return layer, heats
 
 
+def seen_by(model: keras.Model, layer: str) -> tuple[float, float]:
+    """Return where the places of a layer's maps begin and end in an image, in shares of its side.
+
+    A classifier that cuts the middle out sees no edge; of an odd number of places a pooling drops
+    the last, so that the maps may end before the image does.
+    """
+    sizes = {each.name: each.output.shape[1] for each in model.layers}
+    whole = sizes["images"]
+    cut = sizes.get("crop", whole)
+    halved = int(layer[4]) - layer.startswith("conv")  # by so many poolings
+    reach = sizes[layer] * 2**halved / sizes["conv1_1"]  # of what the network sees
+    begins = (whole - cut) // 2
+    return begins / whole, (begins + cut * reach) / whole
+
+
 def activation_maps(model: keras.Model, layer: str, images: np.ndarray) -> np.ndarray:
     """Return Grad-CAM: which places of a layer's maps raise the score of the most probable class.
 

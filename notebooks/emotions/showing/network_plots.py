@@ -90,17 +90,25 @@ def keras_plot(model: keras.Model, file: Path) -> Path:
 
 
 def heat_on_faces(
-    images: Sequence[np.ndarray], heats: np.ndarray, captions: Sequence[str], title: str
+    images: Sequence[np.ndarray],
+    heats: np.ndarray,
+    captions: Sequence[str],
+    title: str,
+    seen: tuple[float, float] = (0, 1),
 ) -> Figure:
     """Show faces with the places that speak for the predicted class laid over them in colour.
 
-    Images and captions as in `plots.pictures`; heats of any size, (rows, columns), 0 to 1.
+    Images and captions as in `plots.pictures`; heats of any size, (rows, columns), 0 to 1. They lie
+    over what the layer has `seen` of a face, from where to where, in shares of its side.
     """
     figure = pictures(images, captions, title, columns=6)
     axis = figure.axes[0]
     look = {"cmap": "viridis", "alpha": 0.45, "interpolation": "bilinear", "vmin": 0, "vmax": 1}
     for face, heat in zip(list(axis.images), heats, strict=True):
-        heated = axis.imshow(heat, extent=face.get_extent(), **look)
+        left, right, bottom, top = face.get_extent()
+        first, last = ((1 - share) * np.array([left, top]) + share * np.array([right, bottom])
+                       for share in seen)  # fmt: skip
+        heated = axis.imshow(heat, extent=(first[0], last[0], last[1], first[1]), **look)
     scale = axis.inset_axes((1.01, 0, 0.015, 0.9))
     scale.tick_params(labelsize=9)
     bar = figure.colorbar(heated, cax=scale)

@@ -239,7 +239,8 @@ def heat_maps(table: pd.DataFrame, parameters: Sequence[str], title: str) -> Fig
     """All combinations of a grid search: one heat map per value of the further parameters.
 
     A row of the table has the columns `parameters`, `mean` and `spread` (0 to 1). The first
-    parameter is the vertical axis, the second the horizontal one, the rest name the maps.
+    parameter is the vertical axis, the second the horizontal one, the rest name the maps. After
+    halving it has `images` too: what a combination learnt from before it fell behind.
     """
     down, across, *further = parameters
     panels = list(table.groupby(further, sort=True)) if further else [((), table)]
@@ -252,15 +253,19 @@ def heat_maps(table: pd.DataFrame, parameters: Sequence[str], title: str) -> Fig
         axis.set_axis_off()
     for axis, (values, part) in zip(axes.flat, panels, strict=False):
         name = "\n".join(f"{key} {value}" for key, value in zip(further, values, strict=True))
-        values = ("mean", "spread")
-        means, spreads = (part.pivot(index=down, columns=across, values=v) for v in values)
-        picture = axis.imshow(means, cmap="viridis", vmin=low, vmax=high, aspect="auto")
-        pairs = zip(means.to_numpy().flat, spreads.to_numpy().flat, strict=True)
-        _cells(axis, picture, means, [f"{mean:.1%}\n± {spread:.1%}" for mean, spread in pairs])
+        words = [
+            f"{mean:.1%}\n± {spread:.1%}" for mean, spread in part[["mean", "spread"]].to_numpy()
+        ]
+        if "images" in part:
+            words = [f"{text}\nof {n:,.0f}" for text, n in zip(words, part["images"], strict=True)]
+        cells = part.assign(words=words).pivot(index=down, columns=across)
+        picture = axis.imshow(cells["mean"], cmap="viridis", vmin=low, vmax=high, aspect="auto")
+        _cells(axis, picture, cells["mean"], cells["words"].to_numpy().ravel())
         axis.set(xlabel=across, ylabel=down)
         axis.set_title(name, fontsize=10)
     figure.colorbar(picture, ax=axes, label="mean accuracy")
-    figure.suptitle(title)
+    note = "\n(of so many images each combination learnt, then it fell behind)"
+    figure.suptitle(title + note * ("images" in table))
     return figure
 
 

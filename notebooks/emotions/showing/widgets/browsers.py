@@ -98,7 +98,8 @@ def grid_explorer(table: pd.DataFrame, parameters: list[str], footer: str) -> Ex
     def draw(down: str, across: str) -> Figure:
         if down == across:
             raise DataError("Choose two different parameters.")
-        means = table.groupby([down, across], as_index=False)[["mean", "spread"]].mean()
+        shown = [name for name in ("mean", "spread", "images") if name in table]
+        means = table.groupby([down, across], as_index=False)[shown].mean()
         title = f"Grid search: {down} against {across}, mean over the other parameters"
         return style.with_footer(plots.heat_maps(means, [down, across], title), footer)
 
