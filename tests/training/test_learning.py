@@ -260,6 +260,18 @@ def test_the_whole_classifier_says_what_its_parts_say(make_course, hed):
     np.testing.assert_allclose(by_parts.sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize("rescale", [False, True])
+def test_features_that_16_bits_cannot_keep_are_refused(make_course, rescale):
+    """Of a network cut so far the biases alone speak; rounded, they make another classifier."""
+    course = make_course(layer="pool5", width=0.05, rescale=rescale)
+    backbone, policy = opening.open_backbone(course)
+    if rescale:
+        training.prepare(course.settings, course.data, backbone, policy)
+        return
+    with pytest.raises(DataError, match="16 bits cannot keep: set rescale, or a larger width"):
+        training.prepare(course.settings, course.data, backbone, policy)
+
+
 def test_the_same_training_twice_is_the_same(make_course, hed):
     course = make_course(dropout=0.5)
     runs = [training.train(new_task(course, hed)) for _ in range(2)]

@@ -10,6 +10,7 @@ import numpy as np
 
 from emotions.data.copies import copy_groups
 from emotions.data.faces import FaceData
+from emotions.files import DataError
 from emotions.loops import Progress
 from emotions.network import head as surgery
 from emotions.network.backbone import Backbone, precision
@@ -22,6 +23,7 @@ from emotions.training.batches import Changes
 from emotions.training.fit import train
 from emotions.training.optimizer import block_rates, compiling
 
+MOST_LEVEL = 200  # mean over deviation of a feature; float16 tells 2048 steps of the mean apart
 STATISTICS_IMAGES = 2048  # images that scale the head's input if nothing is cached
 
 
@@ -147,7 +149,8 @@ def prepare(
     The backbone is built for `settings.image_size` under the dtype policy `policy`; `left_out`,
     bool (n,), are training images to leave out. A `refit` learns the validation images too and
     ends with its last epoch, as scikit-learn's GridSearchCV trains what it has chosen once more.
-    A backbone that has learnt since it was opened is a WeightsError.
+    A backbone that has learnt since it was opened is a WeightsError, features that float16 cannot
+    keep are a DataError.
     """
     backbone.check_unchanged()
     training, validation = split_rows(data, settings, left_out)
@@ -157,6 +160,12 @@ def prepare(
     inputs, test_inputs, change = _inputs(settings, data, backbone, policy, progress)
     if settings.trainable == "head" and not starts_from_images(settings):
         statistics = channel_statistics(inputs, training)
+        mean, variance = statistics
+        if np.median(np.abs(mean) / np.sqrt(variance)) > MOST_LEVEL:
+            raise DataError(
+                f"Half of the features of {settings.layer} vary by less than 1/{MOST_LEVEL} "
+                "of their mean, which 16 bits cannot keep: set rescale, or a larger width."
+            )
     else:
         sample = sample_features(settings, data, backbone, pooling, training)
         statistics = channel_statistics(sample, np.arange(len(sample)))
