@@ -240,7 +240,7 @@ def heat_maps(table: pd.DataFrame, parameters: Sequence[str], title: str) -> Fig
 
     A row of the table has the columns `parameters`, `mean` and `spread` (0 to 1). The first
     parameter is the vertical axis, the second the horizontal one, the rest name the maps. After
-    halving it has `images` too: what a combination learnt from before it fell behind.
+    halving it has `images` too: how many a combination learnt from in its last round.
     """
     down, across, *further = parameters
     panels = list(table.groupby(further, sort=True)) if further else [((), table)]
@@ -264,7 +264,7 @@ def heat_maps(table: pd.DataFrame, parameters: Sequence[str], title: str) -> Fig
         axis.set(xlabel=across, ylabel=down)
         axis.set_title(name, fontsize=10)
     figure.colorbar(picture, ax=axes, label="mean accuracy")
-    note = "\n(of so many images each combination learnt, then it fell behind)"
+    note = "\n(of …: images that a combination learnt from in its last round)"
     figure.suptitle(title + note * ("images" in table))
     return figure
 
